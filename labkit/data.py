@@ -1,0 +1,320 @@
+"""Real images as one uint8 tensor on the device, and shuffled batches made from it.
+
+A whole set stays in memory as bytes; only the working batch becomes float. There are no worker processes:
+cropping and flipping a whole batch at once is cheaper than starting them. Not here: downloads (see fetch.py).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from labkit import fetch
+from labkit.errors import ConfigError, DataError, unknown
+from labkit.files import bundled
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FASHION_CLASSES = (
+    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+BUNDLED = "fashion-mnist-small"
+BUNDLED_SHA256 = "b9f85243fb02de83c5720e2c88750ade70e786eb5012f1867391157b0fb9a836"
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images and labels of one split, all in memory. Introduced in lab 03.
+
+    Attributes:
+        name: the data set, such as "cifar10".
+        split: "train", "val" or "test".
+        images: (N, C, H, W), uint8, 0 to 255.
+        labels: (N,), int64, 0 to len(classes) - 1.
+        classes: the name of each class.
+    """
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self):
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ConfigError(
+                f"images must be uint8 of shape (N, C, H, W), got {self.images.dtype} {tuple(self.images.shape)}."
+            )
+        if len(self.images) == 0 or len(self.images) != len(self.labels):
+            raise ConfigError(
+                f"A set needs at least one image and one label each, got {len(self.images)} images and "
+                f"{len(self.labels)} labels."
+            )
+        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
+            raise ConfigError(
+                f"labels run from {self.labels.min()} to {self.labels.max()}, but there are "
+                f"{len(self.classes)} classes. Labels must be 0 to {len(self.classes) - 1}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        return f"ImageSet({self.name}, {self.split}: {len(self):,} images of {shape}, {len(self.classes)} classes)"
+
+    @property
+    def in_channels(self) -> int:
+        """The number of channels: 1 grey, 3 colour."""
+        return self.images.shape[1]
+
+    @property
+    def image_size(self) -> int:
+        """The height of the images in pixels."""
+        return self.images.shape[2]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The first 16 hex digits of the sha256 over images and labels: it names exactly these pixels."""
+        digest = hashlib.sha256(self.images.cpu().contiguous().numpy())
+        digest.update(self.labels.cpu().numpy())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def mean_std(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel over all pixels, (C,) each, in units of 0 to 1.
+
+        Exact: from the count of each of the 256 values, in chunks, so that no float copy is made.
+        """
+        counts = torch.zeros(self.in_channels, 256, dtype=torch.float64)
+        for chunk in self.images.split(1000):
+            for channel in range(self.in_channels):
+                counts[channel] += torch.bincount(chunk[:, channel].reshape(-1), minlength=256).cpu()
+        value = torch.arange(256, dtype=torch.float64) / 255
+        share = counts / counts.sum(dim=1, keepdim=True)  # (C, 256), each row sums to 1
+        mean = share @ value
+        std = (share @ value**2 - mean**2).clamp_min(0).sqrt()
+        return mean.float(), std.float()
+
+    def to(self, device: str | torch.device) -> "ImageSet":
+        """Return the same set with its tensors on `device`."""
+        if self.images.device == torch.device(device):
+            return self
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def take(self, index: Tensor, split: str | None = None) -> "ImageSet":
+        """Return the images at `index`, (M,) int64, as a set of its own."""
+        return replace(self, images=self.images[index], labels=self.labels[index], split=split or self.split)
+
+    def per_class(self, count: int) -> "ImageSet":
+        """Return the first `count` images of each class, in their order; raise `ConfigError` if a class has fewer."""
+        chosen = []
+        for label, name in enumerate(self.classes):
+            members = torch.nonzero(self.labels == label).flatten()
+            if not 1 <= count <= len(members):
+                raise ConfigError(f"Class {name} of {self.name} has {len(members)} images; asked for {count} of each.")
+            chosen.append(members[:count])
+        return self.take(torch.cat(chosen).sort().values)
+
+
+class Splits(NamedTuple):
+    """The three parts of a data set: fit on `train`, choose on `val`, look at `test` once."""
+
+    train: ImageSet
+    val: ImageSet
+    test: ImageSet
+
+
+def load(name: str, *, val_fraction: float | None = None, split_seed: int = 0) -> Splits:
+    """Load a data set as training, validation and test images. Introduced in lab 03.
+
+    Args:
+        name: "fashion-mnist-small" (bundled), "cifar10" or "mnist" (fetched first).
+        val_fraction: share of the original training images, in (0, 1), that becomes the validation set, the
+            same share of each class. Default: a fifth; the bundled set has its own 1,000.
+        split_seed: seed of that split; the same seed gives the same split everywhere.
+
+    Returns:
+        `Splits(train, val, test)`, on the CPU.
+
+    Raises:
+        ConfigError: an unknown name, or a share out of range.
+        DataError: files missing or damaged; says which, and how to get them.
+    """
+    if name not in _LOADERS:
+        raise unknown("data set", name, _LOADERS)
+    if name == BUNDLED:
+        if val_fraction is not None:
+            raise ConfigError(f"{BUNDLED} comes with its own validation images; leave val_fraction out.")
+        return _load_bundled(bundled(f"{BUNDLED}.npz"))
+    train, test = _LOADERS[name](fetch.require(name))
+    train, val = stratified_split(train, 0.2 if val_fraction is None else val_fraction, split_seed)
+    return Splits(train, val, test)
+
+
+def stratified_split(data: ImageSet, val_fraction: float, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+    """Split a set in two, with the same share of each class in both.
+
+    Args:
+        data: the set to split.
+        val_fraction: share of each class, in (0, 1), that goes into the second part (rounded).
+        seed: the split is drawn from it.
+
+    Returns:
+        The training part and the validation part, in the original order.
+
+    Raises:
+        ConfigError: a share that leaves either part of some class empty.
+    """
+    if not 0 < val_fraction < 1:
+        raise ConfigError(f"val_fraction must be between 0 and 1, got {val_fraction!r}.")
+    generator = torch.Generator().manual_seed(seed)
+    labels = data.labels.cpu()
+    chosen = torch.zeros(len(data), dtype=torch.bool)
+    for label in labels.unique():
+        members = torch.nonzero(labels == label).flatten()
+        count = round(len(members) * val_fraction)
+        if not 0 < count < len(members):
+            raise ConfigError(
+                f"val_fraction {val_fraction} puts {count} of the {len(members)} images of class "
+                f"{data.classes[label]} aside; both parts need at least one. Choose another share."
+            )
+        chosen[members[torch.randperm(len(members), generator=generator)[:count]]] = True
+    where = torch.arange(len(data))
+    return data.take(where[~chosen], "train"), data.take(where[chosen], "val")
+
+
+def _load_bundled(path: Path) -> Splits:
+    """Read the bundled .npz after checking that it is the file that this version of labkit was made with."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing. Restore it from the repository: git checkout -- data/{path.name}")
+    content = path.read_bytes()
+    got = hashlib.sha256(content).hexdigest()
+    if got != BUNDLED_SHA256:
+        raise DataError(
+            f"{path} is damaged: {len(content):,} bytes, sha256 {got}, expected {BUNDLED_SHA256}. "
+            f"Restore it: git checkout -- data/{path.name}"
+        )
+    with np.load(path) as arrays:
+        parts = [
+            ImageSet(
+                BUNDLED,
+                split,
+                torch.from_numpy(arrays[f"{split}_images"]).unsqueeze(1),  # (N, H, W) -> (N, 1, H, W)
+                torch.from_numpy(arrays[f"{split}_labels"]).long(),
+                FASHION_CLASSES,
+            )
+            for split in ("train", "val", "test")
+        ]
+    return Splits(*parts)
+
+
+def _load_cifar10(root: Path) -> tuple[ImageSet, ImageSet]:
+    from torchvision.datasets import CIFAR10
+
+    def part(split: str) -> ImageSet:
+        raw = CIFAR10(root, train=split == "train")
+        images = torch.from_numpy(raw.data).permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)
+        return ImageSet("cifar10", split, images, torch.tensor(raw.targets), CIFAR10_CLASSES)
+
+    return part("train"), part("test")
+
+
+def _load_mnist(root: Path) -> tuple[ImageSet, ImageSet]:
+    from torchvision.datasets import MNIST
+
+    def part(split: str) -> ImageSet:
+        raw = MNIST(root, train=split == "train")
+        return ImageSet("mnist", split, raw.data.unsqueeze(1), raw.targets, tuple("0123456789"))
+
+    return part("train"), part("test")
+
+
+_LOADERS = {BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mnist}
+
+
+class Batches:
+    """Iterate over a set in float32 batches (B, C, H, W), normalised, on the set's device. Introduced in lab 03.
+
+    Order, flips and shifts are drawn for each image from `seed` and the number of the epoch alone, on the
+    CPU: the same on every device, and the same whether a training ran through or was resumed. Set `epoch`
+    before iterating.
+
+    Args:
+        data: the images; the batches come on the device that they lie on.
+        batch_size: images a batch, at least 1; the last batch may be smaller.
+        mean_std: mean and sd of each channel, (C,) each, of the *training* images; default: of `data`.
+        shuffle: whether to draw a new order for each epoch.
+        flip: whether to mirror each image left to right with a chance of one half.
+        crop: pixels of black padding, at least 0, out of which a window of the old size is cut at random.
+        seed: start of the random draws.
+
+    Yields:
+        X, (B, C, H, W) float32 with mean 0 and sd 1 a channel over the training images; y, (B,) int64.
+    """
+
+    def __init__(self, data, batch_size, *, mean_std=None, shuffle=False, flip=False, crop=0, seed=0):
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"batch_size must be a whole number of at least 1, got {batch_size!r}.")
+        if not isinstance(crop, int) or not 0 <= crop < data.image_size:
+            raise ConfigError(f"crop must be 0 to {data.image_size - 1} pixels, got {crop!r}.")
+        self.data, self.batch_size, self.shuffle = data, batch_size, shuffle
+        self.flip, self.crop, self.seed, self.epoch = flip, crop, seed, 0
+        mean, std = (t.to(data.images.device).view(1, -1, 1, 1) for t in mean_std or data.mean_std)
+        if (std == 0).any():
+            raise ConfigError("A channel has the same value in every pixel: its sd is 0, it cannot be normalised.")
+        # (x / 255 - mean) / std in one multiplication and one addition
+        self.scale, self.shift = 1 / (255 * std), -mean / std
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        images, labels = self.data.images, self.data.labels
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
+        count = len(self.data)
+        order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        flips = torch.rand(count, generator=generator) < 0.5 if self.flip else None
+        shifts = torch.randint(0, 2 * self.crop + 1, (count, 2), generator=generator) if self.crop else None
+        for start in range(0, count, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            index = order[part].to(images.device)
+            X = images[index]  # (B, C, H, W), still uint8
+            if shifts is not None:
+                X = random_crop(X, shifts[part].to(images.device), self.crop)
+            if flips is not None:
+                X = torch.where(flips[part].to(images.device).view(-1, 1, 1, 1), X.flip(3), X)
+            X = X.to(torch.float32, memory_format=memory_format(X.device))
+            yield X.mul_(self.scale).add_(self.shift), labels[index]
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Return how (B, C, H, W) should lie in memory: channels last is faster for convolutions on cpu and cuda.
+
+    It changes neither shapes nor results, only the order of the bytes.
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def random_crop(X: Tensor, shifts: Tensor, padding: int) -> Tensor:
+    """Pad each image with black and cut out a window of the old size, each at its own place.
+
+    Args:
+        X: images, (B, C, H, W), any dtype.
+        shifts: (B, 2) int64, 0 to 2·padding: row and column of each window; `padding` leaves an image as it is.
+        padding: pixels added on each side.
+
+    Returns:
+        The windows, (B, C, H, W).
+    """
+    height, width = X.shape[2:]
+    padded = F.pad(X, (padding,) * 4)
+    # A view of all windows, no copy: (B, C, 2p+1, 2p+1, H, W); then one window an image is copied out of it.
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(len(X), device=X.device), :, shifts[:, 0], shifts[:, 1]]

@@ -1,0 +1,34 @@
+"""The errors that labkit raises on purpose: each says what was wrong, what was expected and what to do next.
+
+The command line prints their text without a traceback. Not for programming mistakes: those keep Python's own.
+"""
+
+
+class LabkitError(Exception):
+    """Something that the reader can mend; the message says how."""
+
+
+class ConfigError(LabkitError, ValueError):
+    """A name, a size or a setting that cannot work (also a `ValueError`)."""
+
+
+class DataError(LabkitError):
+    """Image files that are missing, damaged or not what they should be."""
+
+
+class TrainingError(LabkitError):
+    """A training that cannot go on; what was finished before it is kept."""
+
+
+def unknown(what: str, name: object, known) -> ConfigError:
+    """Make the error for a name that does not exist, with the nearest one that does.
+
+    >>> str(unknown("budget", "ful", ["full", "quick"]))
+    "There is no budget 'ful'. Did you mean 'full'? Known: full, quick."
+    """
+    from difflib import get_close_matches
+
+    known = sorted(map(str, known))
+    near = get_close_matches(str(name), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"There is no {what} {name!r}.{hint} Known: {', '.join(known)}.")

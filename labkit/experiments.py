@@ -1,0 +1,357 @@
+"""The catalogue: what each lab trains, declared once; read by notebooks, command line and tests alike.
+
+To add a lab: one entry in LABS (at the end of this file), a notebook of the same name, a test.
+"""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from labkit import ledger
+from labkit.data import Batches, load
+from labkit.errors import ConfigError, unknown
+from labkit.files import bundled, cache_dir
+from labkit.ledger import Claim, Run
+from labkit.models import build, count_parameters
+from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, score
+
+BUDGETS = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things that a lab compares: a network, and what its recipe changes.
+
+    Attributes:
+        name: as the source's figures name it in reported.toml.
+        model: name of the network.
+        options: what the network takes beside channels, classes and image size.
+        changes: fields of the budget's recipe that this arm sets differently.
+    """
+
+    name: str
+    model: str
+    options: dict
+    changes: dict | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a lab trains on at one budget.
+
+    Attributes:
+        dataset: name of the data set.
+        recipe: how each arm is trained.
+        seeds: number of runs of each arm, with seeds from 0.
+        train_per_class: how many training images of each class are used; None for all.
+    """
+
+    dataset: str
+    recipe: Recipe
+    seeds: int
+    train_per_class: int | None = None
+
+    @property
+    def images(self) -> str:
+        """The training images in words, as tables and figures name them."""
+        return self.dataset + (f", {self.train_per_class} a class" if self.train_per_class else "")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of the book: what it asks, what it trains, and what its source claims. Introduced in lab 03.
+
+    Attributes:
+        name: the name of its notebook.
+        title: its question.
+        source, section: where its figures stand in reported.toml.
+        arms: what is compared.
+        quick, full: the two budgets.
+        claims: what the source says in words.
+    """
+
+    name: str
+    title: str
+    source: str
+    section: str
+    arms: tuple[Arm, ...]
+    quick: Budget
+    full: Budget
+    claims: tuple[Claim, ...] = ()
+
+    def budget(self, name: str | None = None) -> tuple[str, Budget]:
+        """Return a budget with its name; by default what `LABKIT_BUDGET` says, else "quick"."""
+        name = name or os.environ.get("LABKIT_BUDGET") or "quick"
+        if name not in BUDGETS:
+            raise unknown("budget", name, BUDGETS)
+        return name, getattr(self, name)
+
+    def plan(self, budget: str | None = None, seeds: int | None = None, arms: list[str] | None = None) -> list[Run]:
+        """Return the runs of a budget, seed by seed, each with what it will train and no result yet.
+
+        Raises:
+            ConfigError: an unknown budget or arm, or a number of seeds below 1.
+        """
+        name, chosen = self.budget(budget)
+        seeds = chosen.seeds if seeds is None else seeds
+        if seeds < 1:
+            raise ConfigError(f"seeds must be at least 1, got {seeds}.")
+        for arm in arms or ():
+            if arm not in [a.name for a in self.arms]:
+                raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
+        wanted = [arm for arm in self.arms if not arms or arm.name in arms]
+        return [
+            Run(
+                lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
+                data={"name": chosen.dataset, "train_per_class": chosen.train_per_class},
+                recipe=asdict(replace(chosen.recipe, **(arm.changes or {}))),
+            )
+            for seed in range(seeds)
+            for arm in wanted
+        ]  # fmt: skip
+
+    def run(
+        self,
+        budget: str | None = None,
+        seeds: int | None = None,
+        arms: list[str] | None = None,
+        *,
+        device: str | None = None,
+        again: bool = False,
+        progress: bool | None = True,
+        report: Callable[[Run], None] | None = None,
+        callbacks: Callable[[Run], list] | None = None,
+    ) -> list[Run]:
+        """Train what has no finished record yet at this budget, and return the records of all its runs.
+
+        Args:
+            budget: "quick" or "full"; default: `LABKIT_BUDGET`, else "quick".
+            seeds: how many seeds, from 0; default: the budget's.
+            arms: names of the arms to run; default: all.
+            device: "cpu", "cuda" or "mps"; default: the fastest one present.
+            again: train anew what has a quick record already.
+            progress: whether to show a bar, see `labkit.fit`.
+            report: called with the growing record after every epoch.
+            callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
+        """
+        done = []
+        for run in self.plan(budget, seeds, arms):
+            path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+            if again and run.budget == "quick":
+                for file in (path, checkpoint_path(run)):
+                    file.unlink(missing_ok=True)
+            known = ledger.read(path) if path.exists() else None
+            if known and known.finished and same_training(known, run):
+                done.append(known)
+            else:
+                done.append(train_run(run, path, device, progress, report, callbacks))
+        return done
+
+    def recorded(self, budget: str = "full") -> list[Run]:
+        """Return the finished records of a budget that fit the catalogue as it is now, seed by seed."""
+        folder = ledger.record_path(self.name, "x", budget, 0).parent
+        plan = {(run.arm, run.recipe["epochs"]): run for run in self.plan(budget)}
+        runs = [ledger.read(path) for path in sorted(folder.glob("*.json"))]
+        fits = [r for r in runs if r.finished and (p := plan.get((r.arm, r.recipe["epochs"]))) and same_training(r, p)]
+        order = [arm.name for arm in self.arms]
+        return sorted(fits, key=lambda run: (run.seed, order.index(run.arm)))
+
+    def compare(self):
+        """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict."""
+        import pandas as pd
+
+        full, quick = self.recorded("full"), self.recorded("quick")
+        rows = []
+        for arm, figures in ledger.reported(self.source, self.section).items():
+            if not isinstance(figures, dict):
+                continue
+            for metric, value in figures.items():
+                ours = [run.value(metric) for run in full if run.arm == arm]
+                yours = [run.value(metric) for run in quick if run.arm == arm]
+                rows.append({
+                    "arm": arm, "figure": metric, "reported": f"{value:.2f}",
+                    f"recorded ({self.full.images})": str(ledger.summarise(ours)) if ours else "not run",
+                    f"yours ({self.quick.images})": str(ledger.summarise(yours)) if yours else "not run",
+                    "verdict": ledger.verdict(value, ours),
+                })  # fmt: skip
+        return pd.DataFrame(rows).set_index(["arm", "figure"])
+
+    def verdicts(self):
+        """Return a table, one row a claim: what was measured, with its 95 % interval, and whether it holds."""
+        import pandas as pd
+
+        full = self.recorded("full")
+        rows = [
+            {"claim": c.says, "measured": c.measured(full), "verdict": c.decide(full)} for c in self.claims
+        ]
+        return pd.DataFrame(rows).set_index("claim")
+
+    def cost(self) -> str:
+        """Return one line: what the notebook and the full budget cost, both from measured records."""
+        full = self.recorded("full")
+        parts = []
+        measured = bundled("results") / self.name / "cost.json"
+        if measured.is_file():
+            import json
+
+            quick = json.loads(measured.read_text())
+            parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
+        if full:
+            hours = sum(run.seconds for run in full) / 3600
+            parts.append(
+                f"Full: {len(full)} runs, {hours:.1f} h on {full[0].device}, "
+                f"{full[0].recipe['epochs']} epochs of {self.full.dataset}"
+            )
+        else:
+            parts.append("Full: not run")
+        return ". ".join(parts) + "."
+
+
+def same_training(a: Run, b: Run) -> bool:
+    """Tell whether two runs train the same network with the same recipe on the same data set."""
+    same_data = all(a.data[key] == b.data[key] for key in ("name", "train_per_class"))
+    return a.recipe == b.recipe and same_data and all(a.model.get(k) == v for k, v in b.model.items())
+
+
+def checkpoint_path(run: Run) -> Path:
+    """Return where the checkpoint of an unfinished run lies."""
+    record = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    return cache_dir() / "checkpoints" / run.lab / run.budget / f"{record.stem}.pt"
+
+
+def train_run(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+    """Train one run, write its record after every epoch, and look at the test set once, at the end.
+
+    A run that was stopped goes on after its last finished epoch.
+    """
+    where = pick_device(device)
+    splits = load(run.data["name"])
+    if run.data["train_per_class"]:
+        splits = splits._replace(train=splits.train.per_class(run.data["train_per_class"]))
+    recipe = Recipe(**run.recipe)
+    options = {k: v for k, v in run.model.items() if k != "name"}
+    torch.manual_seed(run.seed)  # the weights
+    model = build(
+        run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
+        image_size=splits.train.image_size, **options,
+    )  # fmt: skip
+    run.model = {**model.spec, "params": count_parameters(model)}
+    run.data |= {
+        part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits
+    }
+    run.device, run.versions = describe_device(where), versions()
+    checkpoint = checkpoint_path(run)
+
+    def keep(row: dict) -> None:
+        run.history.append(row)
+        run.save(path)
+        if report:
+            report(run)
+
+    if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
+        from labkit.train import read_checkpoint
+
+        run.history = read_checkpoint(checkpoint)["history"]
+    more = callbacks(run) if callbacks else []
+    history = fit(
+        model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+        callbacks=[keep, *more], progress=progress,
+    )  # fmt: skip
+    finish(run, model, splits, history, recipe)
+    run.save(path)
+    checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def finish(run, model, splits, history: History, recipe: Recipe) -> None:
+    """Fill in what is known after training: best epoch, final scores (the test set's too), cost."""
+    device = next(model.parameters()).device
+    stats = splits.train.mean_std
+    run.history = history.rows
+    run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
+    run.final = {
+        part.split: score(
+            model, Batches(part.to(device), EVAL_BATCH, mean_std=stats), recipe.precision, part.split == "test"
+        )
+        for part in splits
+    }
+    speeds = sorted(history["images_per_second"])
+    run.images_per_second = speeds[len(speeds) // 2]
+    run.seconds = sum(history["seconds"])
+    run.peak_memory = peak_memory(device)
+    run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    run.finished = True
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the device in words, such as "2 CPU threads" or the name of the GPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else "an Apple GPU (mps)"
+
+
+def versions() -> dict:
+    """Return the versions that a result may depend on."""
+    from importlib.metadata import version
+
+    import labkit
+
+    return {
+        "labkit": labkit.__version__, "torch": torch.__version__, "torchvision": version("torchvision"),
+        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
+    }  # fmt: skip
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the highest memory so far in bytes: of the GPU, or of the process; None where it cannot be read."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    kilobyte = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte
+
+
+def labs() -> list[Lab]:
+    """Return all labs in the order of the book."""
+    return list(LABS.values())
+
+
+def lab(name: str) -> Lab:
+    """Return a lab by name, such as "03-dropout". Introduced in lab 03.
+
+    >>> lab("03-dropout").title
+    'Dropout: does turning units off help?'
+    """
+    if name not in LABS:
+        raise unknown("lab", name, LABS)
+    return LABS[name]
+
+
+_ALL = (
+    Lab(
+        name="03-dropout",
+        title="Dropout: does turning units off help?",
+        source="uchile",
+        section="dropout",
+        arms=(
+            Arm("p=0.5", "cnn", {"blocks": 2, "dropout": 0.5}),
+            Arm("p=0.0", "cnn", {"blocks": 2, "dropout": 0.0}),
+        ),
+        quick=Budget("fashion-mnist-small", Recipe(epochs=30, batch_size=32, lr=2e-3), seeds=1, train_per_class=100),
+        full=Budget("cifar10", Recipe(epochs=30), seeds=5),
+        claims=(
+            Claim("The two validation accuracies are about equal (within 0.02)", "val_acc", "p=0.5", "p=0.0", "equal", 0.02),
+            Claim("The validation loss is far lower with 0.5 (by 0.1 or more)", "val_loss", "p=0.5", "p=0.0", "lower", 0.1),
+            Claim("0.0 over-fits: its validation loss ends 0.1 or more above its lowest", "val_loss_rise", "p=0.0", "", "higher", 0.1),
+        ),
+    ),
+)
+LABS = {entry.name: entry for entry in _ALL}

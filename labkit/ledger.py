@@ -1,0 +1,258 @@
+"""The ledger: the record of each run, the figures that the sources report, and the two side by side.
+
+A record is one JSON file a run: `data/results/LAB/BUDGET/ARM-seed-N.json`. Full-budget records are part of the
+project; quick ones are kept in the cache. Tables and sentences with numbers are made from records only.
+Not here: what a lab trains (experiments.py), figures (plots.py).
+"""
+
+import json
+import math
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+from labkit.errors import DataError, unknown
+from labkit.files import bundled, cache_dir, write_atomic
+
+LEVEL = 0.95  # of every interval in the book
+ROUNDING = 0.005  # the sources print two decimals
+
+
+@dataclass
+class Run:
+    """One training, as its JSON record tells it.
+
+    Attributes:
+        lab, arm, budget, seed: which run it is.
+        model: how the network was built, and its parameter count under "params".
+        data: name, fingerprints of the three splits, their sizes.
+        recipe: the fields of `labkit.Recipe`.
+        history: one row an epoch, see `labkit.History`.
+        final: after training: loss and acc on "train" (dropout off), "val" and "test"; the test set is looked
+            at here and nowhere else. "confusion" counts test images by (true class, predicted class).
+        seconds: time of training and validation, in s; images_per_second: median over epochs, training alone.
+        peak_memory: highest memory of the process so far, in bytes, or None where it cannot be read.
+        device, versions, finished_at: where and when.
+        finished: False while epochs are missing; such a record is never counted.
+    """
+
+    lab: str
+    arm: str
+    budget: str
+    seed: int
+    model: dict
+    data: dict
+    recipe: dict
+    history: list[dict] = field(default_factory=list)
+    final: dict = field(default_factory=dict)
+    best_epoch: int = 0
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    peak_memory: int | None = None
+    device: str = ""
+    versions: dict = field(default_factory=dict)
+    finished_at: str = ""
+    finished: bool = False
+
+    @property
+    def label(self) -> str:
+        """The arm and the seed, as progress lines name a run."""
+        return f"{self.arm} seed {self.seed}"
+
+    def value(self, metric: str) -> float:
+        """Return one number of the run, by the name of a metric (see `METRICS`)."""
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS)
+        return METRICS[metric](self)
+
+    def save(self, path: Path) -> None:
+        """Write the record, whole or not at all."""
+        write_atomic(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
+
+
+METRICS = {  # name: how it is read off a run; train and val at the end of training, as the sources report them
+    "train_acc": lambda run: run.history[-1]["train_acc"],
+    "val_acc": lambda run: run.history[-1]["val_acc"],
+    "train_loss": lambda run: run.history[-1]["train_loss"],
+    "val_loss": lambda run: run.history[-1]["val_loss"],
+    "test_acc": lambda run: run.final["test"]["acc"],
+    "test_loss": lambda run: run.final["test"]["loss"],
+    "train_acc_eval": lambda run: run.final["train"]["acc"],
+    "train_loss_eval": lambda run: run.final["train"]["loss"],
+    "val_acc_best": lambda run: max(row["val_acc"] for row in run.history),
+    "val_loss_best": lambda run: min(row["val_loss"] for row in run.history),
+    # how far the validation loss has climbed from its lowest point by the end: what over-fitting costs
+    "val_loss_rise": lambda run: run.value("val_loss") - run.value("val_loss_best"),
+    "seconds_per_epoch": lambda run: sum(row["seconds"] for row in run.history) / len(run.history),
+    "params": lambda run: run.model["params"],
+}
+
+
+def record_path(lab: str, arm: str, budget: str, seed: int) -> Path:
+    """Return where the record of a run lies: in the project for the full budget, else in the cache."""
+    root = bundled("results") if budget == "full" else cache_dir() / "results"
+    safe = re.sub(r"[^A-Za-z0-9.]+", "-", arm).strip("-")  # a file name on every system
+    return root / lab / budget / f"{safe}-seed-{seed}.json"
+
+
+def read(path: Path) -> Run:
+    """Read one record; raise `DataError` where the file is damaged."""
+    try:
+        return Run(**json.loads(Path(path).read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} is no record of a run ({error}). Delete it and run that lab again, or restore it from git."
+        ) from error
+
+
+@cache
+def reported(source: str | None = None, section: str | None = None) -> dict:
+    """Return what a source coursework reports, from `reported.toml`. Introduced in lab 03.
+
+    Args:
+        source: key of the source, such as "uchile"; all sources by key if not given.
+        section: one section of it, such as "dropout"; all of its sections if not given.
+
+    >>> reported("uchile", "dropout")["p=0.5"]["val_acc"]
+    0.65
+    """
+    sources = {entry["key"]: entry for entry in tomllib.loads(bundled("reported.toml").read_text("utf-8"))["source"]}
+    if source is None:
+        return sources
+    if source not in sources:
+        raise unknown("source", source, sources)
+    if section is None:
+        return sources[source]
+    if section not in sources[source]:
+        raise unknown(f"section of {source}", section, sources[source])
+    return sources[source][section]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean, spread and number of some values; `str` gives "0.653 ± 0.004 (5)".
+
+    >>> str(summarise([0.651, 0.655, 0.653]))
+    '0.653 ± 0.002 (3)'
+    """
+
+    mean: float
+    sd: float
+    n: int
+
+    def __str__(self) -> str:
+        digits = digits_for(self.sd)
+        spread = f" ± {self.sd:.{digits}f}" if self.n > 1 else ""
+        return f"{self.mean:.{digits}f}{spread} ({self.n})"
+
+
+def summarise(values: list[float]) -> Summary:
+    """Return mean, sample sd (0 for one value) and number of some values."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
+    return Summary(mean, sd, n)
+
+
+def digits_for(sd: float) -> int:
+    """Return how many decimals a spread supports: one significant digit of it, 2 to 4 decimals.
+
+    >>> digits_for(0.004), digits_for(0.03), digits_for(0)
+    (3, 2, 3)
+    """
+    return 3 if sd == 0 else min(4, max(2, -math.floor(math.log10(sd))))
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of some values, by Student's t; infinite for fewer than two.
+
+    >>> low, high = interval([1.0, 2.0, 3.0])
+    >>> round(low, 2), round(high, 2)
+    (-0.48, 4.48)
+    """
+    from scipy.stats import t
+
+    s = summarise(values)
+    if s.n < 2:
+        return -math.inf, math.inf
+    half = float(t.ppf((1 + LEVEL) / 2, s.n - 1)) * s.sd / math.sqrt(s.n)
+    return s.mean - half, s.mean + half
+
+
+def verdict(reported_value: float, values: list[float]) -> str:
+    """Say whether a source's single figure could be one more run of ours.
+
+    It could if it lies in the 95 % prediction interval of a new run (mean ± t·sd·√(1 + 1/n)), widened by the
+    rounding of the printed figure. Otherwise the distance to our mean is given.
+
+    >>> verdict(0.65, [0.651, 0.655, 0.653])
+    'reproduced'
+    >>> verdict(0.78, [0.651, 0.655, 0.653])
+    'not reproduced: ours is 0.13 lower'
+    """
+    if not values:
+        return "not run"
+    s = summarise(values)
+    if s.n < 2:
+        return "unclear: one run has no spread"
+    low, high = interval(values)
+    half = (high - low) / 2 * math.sqrt(s.n + 1) + ROUNDING
+    gap = s.mean - reported_value
+    if abs(gap) <= half:
+        return "reproduced"
+    return f"not reproduced: ours is {abs(gap):.2f} {'higher' if gap > 0 else 'lower'}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a source, as something that runs can decide.
+
+    Attributes:
+        says: the claim in plain words.
+        metric: what decides it, one of `METRICS`.
+        arm: the arm that it speaks of.
+        against: the arm that it is compared with, seed by seed; empty to look at `arm` alone.
+        expect: "lower", "higher" or "equal".
+        margin: "equal": the largest difference that still counts as none; else the smallest that counts.
+    """
+
+    says: str
+    metric: str
+    arm: str
+    against: str
+    expect: str
+    margin: float = 0.0
+
+    def differences(self, runs: list[Run]) -> list[float]:
+        """Return the difference of the two arms, or the metric of the one, for each seed that has both."""
+        values = {(run.arm, run.seed): run.value(self.metric) for run in runs if run.finished}
+        seeds = sorted(seed for arm, seed in values if arm == self.arm)
+        if not self.against:
+            return [values[self.arm, seed] for seed in seeds]
+        return [
+            values[self.arm, seed] - values[self.against, seed] for seed in seeds if (self.against, seed) in values
+        ]
+
+    def decide(self, runs: list[Run]) -> str:
+        """Return "holds", "does not hold", "unclear" or "not run", from the 95 % interval over seeds."""
+        found = self.differences(runs)
+        if not found:
+            return "not run"
+        low, high = interval(found)
+        if self.expect == "lower":
+            low, high = -high, -low
+        if self.expect == "equal":
+            holds, fails = -self.margin <= low and high <= self.margin, low > self.margin or high < -self.margin
+        else:
+            holds, fails = low > self.margin, high < self.margin
+        return "holds" if holds else "does not hold" if fails else "unclear"
+
+    def measured(self, runs: list[Run]) -> str:
+        """Return the mean difference with its 95 % interval, such as "-0.012 [-0.020, -0.004] (n = 5)"."""
+        found = self.differences(runs)
+        if not found:
+            return "not run"
+        low, high = interval(found)
+        return f"{summarise(found).mean:+.3f} [{low:+.3f}, {high:+.3f}] (n = {len(found)})"

@@ -1,0 +1,78 @@
+"""The registry: any network of the labs by name, for any image size, channel and class count.
+
+One family a file; each file registers its builder with `@register`. Not here: training.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
+
+from torch import nn
+
+from labkit.errors import ConfigError, unknown
+
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+
+
+def register(name: str):
+    """Decorate a network class or function to make it known to `build` under `name`."""
+
+    def add(builder):
+        _BUILDERS[name] = builder
+        return builder
+
+    return add
+
+
+def available() -> list[str]:
+    """Return the names that `build` takes, sorted.
+
+    >>> "cnn" in available()
+    True
+    """
+    return sorted(_BUILDERS)
+
+
+def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size: int = 32, **options) -> nn.Module:
+    """Build a network by name; its forward takes (B, in_channels, image_size, image_size), returns logits.
+
+    Args:
+        name: one of `available()`.
+        in_channels: channels of the images, at least 1 (1 grey, 3 colour).
+        num_classes: number of classes, at least 2.
+        image_size: height and width of the images in pixels.
+        **options: what the network itself takes, such as `blocks=2, dropout=0.5` for "cnn".
+
+    Returns:
+        The network in training mode, float32, on the CPU. Its `spec` says how it was built.
+
+    Raises:
+        ConfigError: an unknown name or option, a count out of range, or images that the network cannot take.
+
+    >>> model = build("cnn", blocks=3)
+    >>> count_parameters(model)
+    36944
+    """
+    if name not in _BUILDERS:
+        raise unknown("model", name, _BUILDERS)
+    for what, value, least in (("in_channels", in_channels, 1), ("num_classes", num_classes, 2), ("image_size", image_size, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError(f"{what} must be a whole number of at least {least}, got {value!r}.")
+    try:
+        model = _BUILDERS[name](in_channels, num_classes, image_size, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise ConfigError(f"Model {name!r} does not take one of the options {sorted(options)}: {error}.") from error
+    model.spec = dict(name=name, in_channels=in_channels, num_classes=num_classes, image_size=image_size, **options)
+    return model
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters, shared ones counted once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+# Importing the families fills the registry; a new file in this folder needs no line here.
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,458 @@
+"""The one training loop: a recipe goes in, a history comes out.
+
+Read it from `fit` downwards. A loop with nothing hidden: forward, loss, backward, step. Around it stand only
+what a long training needs: schedules, early stopping, and a checkpoint after every epoch.
+Not here: which network is trained on what (experiments.py), and the record of a run (ledger.py).
+"""
+
+import io
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labkit.data import Batches, ImageSet, memory_format
+from labkit.errors import ConfigError, TrainingError, unknown
+from labkit.files import write_atomic
+
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+PRECISIONS = ("float32", "bf16")
+STOP_ON = {"val_loss": min, "val_acc": max}  # what early stopping may watch: and which value is the best
+EVAL_BATCH = 500  # images a batch where no gradient is needed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything that a run needs beside the network, the images and the seed.
+
+    Attributes:
+        epochs: passes over the training images, at least 1.
+        batch_size: images a step. 128 keeps two CPU cores busy and is the size of most published recipes.
+        optimizer: "sgd", "adam" or "adamw".
+        lr: learning rate, above 0; the highest one where a schedule changes it.
+        momentum: for "sgd" only, in [0, 1).
+        weight_decay: at least 0; decoupled in "adamw", an L2 term in the others.
+        schedule: "constant", "step", "cosine" (both once an epoch) or "one-cycle" (every step).
+        step_epochs: "step" only: epochs between two drops.
+        step_factor: "step" only: what the learning rate is multiplied by at a drop.
+        label_smoothing: share of the target spread over all classes, in [0, 1).
+        clip_norm: largest norm of the gradient, or None.
+        flip: mirror each training image with a chance of one half.
+        crop: pixels of padding for random crops of the training images; 0 for none.
+        precision: "float32", or "bf16" for automatic mixed precision.
+        early_stop: "val_loss", "val_acc" or None; ends training and restores the best weights.
+        patience: early stopping only: epochs without a new best before it stops.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    label_smoothing: float = 0.0
+    clip_norm: float | None = None
+    flip: bool = False
+    crop: int = 0
+    precision: str = "float32"
+    early_stop: str | None = None
+    patience: int = 5
+
+    def __post_init__(self):
+        for what, value, known in (
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("precision", self.precision, PRECISIONS),
+            ("quantity for early_stop", self.early_stop, (*STOP_ON, None)),
+        ):
+            if value not in known:
+                raise unknown(what, value, known)
+        for what, ok, expected in (
+            ("epochs", isinstance(self.epochs, int) and self.epochs >= 1, "a whole number of at least 1"),
+            ("batch_size", isinstance(self.batch_size, int) and self.batch_size >= 1, "a whole number of at least 1"),
+            ("lr", self.lr > 0, "above 0"),
+            ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
+            ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
+            ("weight_decay", self.weight_decay >= 0, "at least 0"),
+            ("step_epochs", self.step_epochs >= 1, "at least 1"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
+            ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or None"),
+            ("crop", self.crop >= 0, "at least 0"),
+            ("patience", self.patience >= 1, "at least 1"),
+        ):
+            if not ok:
+                raise ConfigError(f"{what} must be {expected}, got {getattr(self, what)!r}.")
+
+
+@dataclass
+class History:
+    """What happened in each epoch: one row of plain numbers each.
+
+    A row has epoch (from 1), train_loss and train_acc (over the images as they were trained on: dropout on,
+    weights moving), val_loss and val_acc (whole validation set, dropout off), lr, seconds and
+    images_per_second (both of the training part alone).
+    """
+
+    rows: list[dict] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> list[float]:
+        """Return one quantity over the epochs, such as `history["val_loss"]`."""
+        if self.rows and name not in self.rows[0]:
+            raise unknown("quantity in the history", name, self.rows[0])
+        return [row[name] for row in self.rows]
+
+    @property
+    def last(self) -> dict:
+        """The row of the last epoch."""
+        return self.rows[-1]
+
+    def best(self, name: str = "val_loss") -> dict:
+        """Return the row of the best epoch: lowest "val_loss" or highest "val_acc", the first one on a tie."""
+        return STOP_ON[name](self.rows, key=lambda row: row[name])
+
+
+def fit(
+    model: nn.Module,
+    train: ImageSet,
+    val: ImageSet | None,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    device: str | None = None,
+    checkpoint: str | Path | None = None,
+    callbacks: Iterable[Callable[[dict], None]] = (),
+    progress: bool | None = True,
+) -> History:
+    """Train a network and return what happened in each epoch. Introduced in lab 03.
+
+    Args:
+        model: takes X (B, C, H, W) float32, returns logits (B, num_classes); trained in place.
+        train: the images to learn from.
+        val: the images to watch; None for a last fit without them.
+        recipe: how to train.
+        seed: start of every random draw: order, flips, crops, dropout. (Not of the weights: they are drawn
+            when the network is built.)
+        device: "cpu", "cuda" or "mps"; the fastest one present if not given.
+        checkpoint: file that is written after every epoch. If it exists, training goes on from it: same
+            history, and on the CPU bit-identical weights.
+        callbacks: called with the row of each finished epoch, such as `labkit.callbacks.TensorBoard`.
+        progress: True shows a bar, False none, None only on a terminal.
+
+    Returns:
+        The history. After early stopping the network has its best weights, otherwise its last.
+
+    Raises:
+        ConfigError: classes, channels or recipe that do not fit; a checkpoint of something else.
+        TrainingError: the loss is no longer finite; names epoch and step.
+    """
+    where = pick_device(device)
+    model.to(where, memory_format=memory_format(where))
+    check_fit(model, train, val, recipe)
+    train, val = train.to(where), val.to(where) if val else None
+    batches = Batches(train, recipe.batch_size, shuffle=True, flip=recipe.flip, crop=recipe.crop, seed=seed)
+    watched = Batches(val, EVAL_BATCH, mean_std=train.mean_std) if val else None
+    optimizer = make_optimizer(model, recipe)
+    schedule = make_schedule(optimizer, recipe, len(batches))
+    state = State(model, optimizer, schedule, recipe, seed, Path(checkpoint) if checkpoint else None)
+    state.resume()
+    while not state.finished:
+        row = train_epoch(state, batches, progress)
+        if watched:
+            row |= {f"val_{name}": value for name, value in score(model, watched, recipe.precision).items()}
+        state.end_epoch(row)
+        for callback in callbacks:
+            callback(row)
+    state.restore_best()
+    return state.history
+
+
+def train_epoch(state: "State", batches: Batches, progress: bool | None = False) -> dict:
+    """Train for one epoch and return its row: the loop itself.
+
+    Loss and accuracy are sums over all images of the epoch, divided by their number: exact whatever the size
+    of the last batch. They stay on the device until the end, so that a GPU never waits for a number.
+    """
+    model, optimizer, schedule, recipe = state.model, state.optimizer, state.schedule, state.recipe
+    epoch = batches.epoch = len(state.history) + 1
+    torch.manual_seed(state.seed * 100_003 + epoch)  # dropout draws the same whether resumed or not
+    device = batches.data.images.device
+    losses, correct = torch.zeros(len(batches), device=device), torch.zeros((), device=device)
+    lr, began = optimizer.param_groups[0]["lr"], time.perf_counter()
+    model.train()
+    with progress_bar(f"epoch {epoch}/{recipe.epochs}", len(batches.data), progress) as bar:
+        for step, (X, y) in enumerate(batches):
+            with autocast(device, recipe.precision):
+                logits = model(X)  # (B, num_classes)
+                loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()
+            if recipe.clip_norm:
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+            optimizer.step()
+            if recipe.schedule == "one-cycle":
+                schedule.step()
+            losses[step] = loss.detach() * len(y)
+            correct += (logits.argmax(dim=1) == y).sum()
+            if bar.update(len(y)):  # redrawn a few times a second: only then read the device
+                check_finite(losses, state)
+                seen = min((step + 1) * batches.batch_size, len(batches.data))
+                bar.set_postfix(loss=f"{losses.sum() / seen:.3f}", acc=f"{correct / seen:.3f}")
+    check_finite(losses, state)
+    if recipe.schedule in ("step", "cosine"):
+        schedule.step()
+    seconds, count = time.perf_counter() - began, len(batches.data)
+    return {
+        "epoch": epoch, "train_loss": losses.double().sum().item() / count, "train_acc": correct.item() / count,
+        "lr": lr, "seconds": seconds, "images_per_second": count / seconds,
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def score(model: nn.Module, batches: Batches, precision: str = "float32", confusion: bool = False) -> dict:
+    """Return the mean cross-entropy and the accuracy over a whole set, with dropout off. Introduced in lab 03.
+
+    Args:
+        model: takes X, returns logits; left in the mode it was in.
+        batches: the set, normalised as in training.
+        precision: "float32" or "bf16".
+        confusion: whether to count the images by (true class, predicted class) as well.
+
+    Returns:
+        {"loss": nats an image, "acc": share in [0, 1]}, exact over the set, and "confusion" if asked for.
+    """
+    was_training = model.training
+    model.eval()
+    device = batches.data.images.device
+    classes = len(batches.data.classes)
+    loss, counts = torch.zeros((), device=device), torch.zeros(classes * classes, device=device)
+    for X, y in batches:
+        with autocast(device, precision):
+            logits = model(X)  # (B, num_classes)
+        loss += F.cross_entropy(logits.float(), y, reduction="sum")
+        counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
+    model.train(was_training)
+    counts = counts.long().view(classes, classes)  # (true class, predicted class)
+    found = {"loss": loss.item() / len(batches.data), "acc": counts.trace().item() / len(batches.data)}
+    return found | ({"confusion": counts.tolist()} if confusion else {})
+
+
+@dataclass
+class State:
+    """A training between two epochs: all that a checkpoint keeps.
+
+    Random numbers need no keeping: each epoch draws from a seed made of the run's seed and its own number.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler | None
+    recipe: Recipe
+    seed: int
+    path: Path | None
+    history: History = field(default_factory=History)
+    best: dict[str, Tensor] | None = None  # early stopping: the weights of the best epoch
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or early stopping has waited long enough."""
+        done = len(self.history)
+        if self.recipe.early_stop and done:
+            waited = done - self.history.best(self.recipe.early_stop)["epoch"]
+            if waited >= self.recipe.patience:
+                return True
+        return done >= self.recipe.epochs
+
+    def end_epoch(self, row: dict) -> None:
+        """Add the row of a finished epoch, keep the weights if they are the best, write the checkpoint."""
+        self.history.rows.append(row)
+        watch = self.recipe.early_stop
+        if watch and self.history.best(watch)["epoch"] == row["epoch"]:
+            self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        if self.path:
+            self.save()
+
+    def restore_best(self) -> None:
+        """Give the network its best weights, if early stopping kept any."""
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all; readable with `torch.load(..., weights_only=True)`."""
+        buffer = io.BytesIO()
+        content = {
+            "spec": _spec(self.model), "recipe": asdict(self.recipe), "seed": self.seed,
+            "history": self.history.rows, "model": self.model.state_dict(), "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule else None,
+        }  # fmt: skip
+        torch.save(content, buffer)
+        write_atomic(self.path, buffer.getvalue())
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one; refuse one that belongs to another training."""
+        if not self.path or not self.path.exists():
+            return
+        content = read_checkpoint(self.path)
+        self._check_same(content)
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        if self.schedule:
+            self.schedule.load_state_dict(content["schedule"])
+        self.history, self.best = History(content["history"]), content["best"]
+
+    def _check_same(self, content: dict) -> None:
+        """Raise `ConfigError` unless the checkpoint is of this network, seed and recipe (epochs may grow)."""
+        if content["spec"] != _spec(self.model):
+            raise ConfigError(
+                f"{self.path} is a checkpoint of another model: {content['spec']}, not {_spec(self.model)}. "
+                "Give another checkpoint file, or delete this one to start anew."
+            )
+        ours, theirs = asdict(self.recipe), content["recipe"]
+        changed = [k for k in ours if ours[k] != theirs.get(k) and k != "epochs"]
+        grown = ours["epochs"] != theirs["epochs"]
+        if grown and self.recipe.schedule in ("cosine", "one-cycle"):
+            changed.append("epochs")  # these schedules are planned for a number of epochs: it cannot move
+        if content["seed"] != self.seed:
+            changed.append("seed")
+            ours["seed"], theirs["seed"] = self.seed, content["seed"]
+        if changed:
+            listed = ", ".join(f"{k} was {theirs.get(k)!r} and is now {ours[k]!r}" for k in changed)
+            raise ConfigError(
+                f"{self.path} belongs to another training: {listed}. Give another checkpoint file, or delete "
+                "this one to start anew."
+            )
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Read a checkpoint without running any code from it; raise `TrainingError` where it is not readable."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        raise TrainingError(
+            f"{path} is not a readable checkpoint ({type(error).__name__}). Delete it to start that training anew."
+        ) from error
+
+
+def _spec(model: nn.Module) -> dict:
+    """Return how a model was built; for one made by hand, the shapes of its parameters."""
+    return getattr(model, "spec", None) or {name: list(t.shape) for name, t in model.state_dict().items()}
+
+
+def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: Recipe) -> None:
+    """Raise `ConfigError` unless network, images and recipe go together; done before anything is trained."""
+    if recipe.early_stop and val is None:
+        raise ConfigError(f"early_stop={recipe.early_stop!r} needs validation images, got none.")
+    device = next(model.parameters()).device
+    X = torch.zeros(2, *train.images.shape[1:], device=device)  # (2, C, H, W)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            logits = model(X)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"The network cannot take images of {tuple(train.images.shape[1:])} (channels, height, width): "
+            f"{str(error).splitlines()[0]}. Build it with in_channels={train.in_channels}, "
+            f"image_size={train.image_size}."
+        ) from error
+    model.train(was_training)
+    if logits.shape != (2, len(train.classes)):
+        raise ConfigError(
+            f"The network gives {logits.shape[-1]} logits an image and {train.name} has {len(train.classes)} "
+            f"classes. Build it with num_classes={len(train.classes)}."
+        )
+
+
+def check_finite(losses: Tensor, state: State) -> None:
+    """Raise `TrainingError` if the loss of any step so far is infinite or not a number."""
+    if torch.isfinite(losses).all():
+        return
+    step = int((~torch.isfinite(losses)).nonzero()[0]) + 1
+    done = len(state.history)
+    kept = f" The checkpoint of epoch {done} is kept in {state.path}." if state.path and done else ""
+    raise TrainingError(
+        f"The loss is {losses[step - 1].item()} at epoch {done + 1}, step {step}.{kept} "
+        f"Use a smaller lr than {state.recipe.lr:g}, or clip_norm=1.0."
+    )
+
+
+def pick_device(device: str | None = None) -> torch.device:
+    """Return the device asked for, or the fastest one present; never another one than asked for.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    present = ["cpu"]
+    if torch.backends.mps.is_available():
+        present.insert(0, "mps")
+    if torch.cuda.is_available():
+        present.insert(0, "cuda")
+    if device is None:
+        return torch.device(present[0])
+    if device.split(":")[0] not in present:
+        raise ConfigError(f"There is no device {device!r} here. This machine has: {', '.join(present)}.")
+    try:
+        torch.empty(0, device=device)
+    except RuntimeError as error:
+        raise ConfigError(f"Device {device!r} does not answer: {str(error).splitlines()[0]}.") from error
+    return torch.device(device)
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimizer of a recipe. `fused` does the whole update in one kernel: same formula, faster."""
+    settings = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    if next(model.parameters()).device.type in ("cpu", "cuda"):
+        settings["fused"] = True
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **settings)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    return kind(model.parameters(), **settings)
+
+
+def make_schedule(optimizer, recipe: Recipe, steps_per_epoch: int):
+    """Return the learning-rate schedule of a recipe, or None for a constant one.
+
+    "step" and "cosine" move once an epoch, "one-cycle" every step (and leaves the momentum alone).
+    """
+    kinds = torch.optim.lr_scheduler
+    if recipe.schedule == "step":
+        return kinds.StepLR(optimizer, recipe.step_epochs, recipe.step_factor)
+    if recipe.schedule == "cosine":
+        return kinds.CosineAnnealingLR(optimizer, recipe.epochs)
+    if recipe.schedule == "one-cycle":
+        total = recipe.epochs * steps_per_epoch
+        return kinds.OneCycleLR(optimizer, recipe.lr, total_steps=total, cycle_momentum=False)
+    return None
+
+
+def autocast(device: torch.device, precision: str):
+    """Return the context for one forward pass: bf16 where asked for, nothing otherwise."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def progress_bar(title: str, images: int, progress: bool | None):
+    """Return a tqdm bar over images; `LABKIT_PROGRESS=0` turns all of them off (stored notebooks need that)."""
+    from tqdm import TqdmWarning, tqdm
+
+    off = progress is False or os.environ.get("LABKIT_PROGRESS") == "0"
+    if progress and not off:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TqdmWarning)  # without ipywidgets the bar is text: good enough
+            from tqdm.auto import tqdm
+    disable = True if off else (None if progress is None else False)  # None: tqdm itself asks for a terminal
+    return tqdm(total=images, desc=title, unit=" images", leave=False, disable=disable)
