@@ -79,7 +79,11 @@ class Recipe:
                 raise unknown(what, value, known)
         for what, ok, expected in (
             ("epochs", isinstance(self.epochs, int) and self.epochs >= 1, "a whole number of at least 1"),
-            ("batch_size", isinstance(self.batch_size, int) and self.batch_size >= 1, "a whole number of at least 1"),
+            (
+                "batch_size",
+                isinstance(self.batch_size, int) and self.batch_size >= 1,
+                "a whole number of at least 1",
+            ),
             ("lr", self.lr > 0, "above 0"),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
             ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
@@ -231,7 +235,7 @@ def score(model: nn.Module, batches: Batches, precision: str = "float32", confus
         confusion: whether to count the images by (true class, predicted class) as well.
 
     Returns:
-        {"loss": nats an image, "acc": share in [0, 1]}, exact over the set, and "confusion" if asked for.
+        A dict with loss in nats an image, acc as a share in [0, 1], and confusion if asked for; exact over the set.
     """
     was_training = model.training
     model.eval()
