@@ -29,13 +29,14 @@ def main(args: list[str] | None = None) -> int:
         print(f"labkit: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "labkit: stopped. What was finished is kept; the same command goes on from there.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+        return _stopped()
     except Exception as error:
         return _usage(error)
+
+
+def _stopped() -> int:
+    print("labkit: stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _usage(error: Exception) -> int:
@@ -44,8 +45,8 @@ def _usage(error: Exception) -> int:
         from click.exceptions import Abort, ClickException
     except ImportError:
         raise error from None
-    if isinstance(error, Abort):
-        return INTERRUPTED
+    if isinstance(error, Abort):  # click's word for Ctrl-C
+        return _stopped()
     if not isinstance(error, ClickException):
         raise error
     error.show()

@@ -63,7 +63,7 @@ class WandB:
 
     def __call__(self, row: dict) -> None:
         """Send one row of the history."""
-        self.run.log(row, step=row["epoch"])
+        self.run.log(row, step=row["epoch"], commit=True)
 
     def close(self) -> None:
         """Finish the run."""

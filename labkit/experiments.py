@@ -263,10 +263,14 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
 
         run.history = read_checkpoint(checkpoint)["history"]
     more = callbacks(run) if callbacks else []
-    history = fit(
-        model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
-        callbacks=[keep, *more], progress=progress,
-    )  # fmt: skip
+    try:
+        history = fit(
+            model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+            callbacks=[keep, *more], progress=progress,
+        )  # fmt: skip
+    finally:
+        for callback in more:
+            callback.close()
     finish(run, model, splits, history, recipe)
     run.save(path)
     checkpoint.unlink(missing_ok=True)

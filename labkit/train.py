@@ -7,7 +7,6 @@ Not here: which network is trained on what (experiments.py), and the record of a
 
 import io
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -343,8 +342,11 @@ class State:
 def read_checkpoint(path: Path) -> dict:
     """Read a checkpoint without running any code from it; raise `TrainingError` where it is not readable."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if "spec" not in content or "history" not in content:
+            raise ValueError("a file of torch, but of something else")
+        return content
+    except Exception as error:  # cut off or foreign bytes make torch.load raise nearly anything
         raise TrainingError(
             f"{path} is not a readable checkpoint ({type(error).__name__}). Delete it to start that training anew."
         ) from error

@@ -1,5 +1,6 @@
 """The catalogue and its runner, on the real quick budget cut short, and in real processes that are stopped."""
 
+import contextlib
 import json
 import os
 import signal
@@ -151,13 +152,9 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path):
         process = start(disk)
         wait_for_epoch(process, 2)
         filler = disk / "filler"
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(b"0" * 4096)
-                    file.flush()
-            except OSError:
-                pass
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"0" * 4096)
         _, said = process.communicate()
         assert process.returncode == 1
         assert "the disk is full" in said

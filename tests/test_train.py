@@ -352,7 +352,7 @@ from tests.test_train import make_model, weights
 from tests.test_data import make_set
 from labkit.train import Recipe, fit
 model = make_model()
-train, val = make_set(2000, size=12), make_set(50, size=12, seed=1)
+train, val = make_set(800, size=12), make_set(50, size=12, seed=1)
 fit(model, train, val, Recipe(epochs=12, batch_size=16), checkpoint={path!r}, device="cpu", progress=False,
     callbacks=[lambda row: print(row["epoch"], flush=True)])
 torch.save(weights(model), {out!r})
