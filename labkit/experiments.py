@@ -20,7 +20,7 @@ from labkit.errors import ConfigError, unknown
 from labkit.files import bundled, cache_dir
 from labkit.ledger import Claim, Run
 from labkit.models import build, count_parameters
-from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, score
+from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, read_checkpoint, score
 
 BUDGETS = ("quick", "full")
 
@@ -220,9 +220,13 @@ class Lab:
 
 
 def same_training(a: Run, b: Run) -> bool:
-    """Tell whether two runs train the same network with the same recipe on the same data set."""
-    same_data = all(a.data[key] == b.data[key] for key in ("name", "train_per_class"))
-    return a.recipe == b.recipe and same_data and all(a.model.get(k) == v for k, v in b.model.items())
+    """Tell whether two runs train the same network with the same recipe on the same data set.
+
+    A field that a recipe has got since an old record was made stands at its default in that record.
+    """
+    same_data = all(a.data.get(key) == b.data.get(key) for key in ("name", "train_per_class"))
+    same_model = all(a.model.get(key) == value for key, value in b.model.items())
+    return Recipe(**a.recipe) == Recipe(**b.recipe) and same_data and same_model
 
 
 def checkpoint_path(run: Run) -> Path:
@@ -259,8 +263,6 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
             report(run)
 
     if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
-        from labkit.train import read_checkpoint
-
         run.history = read_checkpoint(checkpoint)["history"]
     more = callbacks(run) if callbacks else []
     try:

@@ -120,6 +120,9 @@ def faults(name: str, root: Path | None = None) -> Iterator[str]:
 
     wanted = source(name)
     folder = (root or data_dir()) / wanted.folder
+    if not folder.is_dir():
+        yield f"{folder} is missing"
+        return
     for filename, md5 in wanted.files.items():
         path = folder / filename
         if not path.is_file():

@@ -33,7 +33,7 @@ class Run:
         history: one row an epoch, see `labkit.History`.
         final: after training: loss and acc on "train" (dropout off), "val" and "test"; the test set is looked
             at here and nowhere else. "confusion" counts test images by (true class, predicted class).
-        seconds: time of training and validation, in s; images_per_second: median over epochs, training alone.
+        seconds: time of training alone, in s; images_per_second: the median over epochs.
         peak_memory: highest memory of the process so far, in bytes, or None where it cannot be read.
         device, versions, finished_at: where and when.
         finished: False while epochs are missing; such a record is never counted.
