@@ -214,6 +214,7 @@ def train_epoch(state: "State", batches: Batches, progress: bool | None = False)
                 seen = min((step + 1) * batches.batch_size, len(batches.data))
                 bar.set_postfix(loss=f"{losses.sum() / seen:.3f}", acc=f"{correct / seen:.3f}")
     check_finite(losses, state)
+    check_weights(state)
     if recipe.schedule in ("step", "cosine"):
         schedule.step()
     seconds, count = time.perf_counter() - began, len(batches.data)
@@ -387,12 +388,22 @@ def check_finite(losses: Tensor, state: State) -> None:
     if torch.isfinite(losses).all():
         return
     step = int((~torch.isfinite(losses)).nonzero()[0]) + 1
+    raise _not_finite(f"The loss is {losses[step - 1].item()} at epoch {len(state.history) + 1}, step {step}.", state)
+
+
+def check_weights(state: State) -> None:
+    """Raise `TrainingError` if a weight is infinite or not a number: the last step of an epoch may do that."""
+    for name, parameter in state.model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise _not_finite(
+                f"{name} is no longer finite after the last step of epoch {len(state.history) + 1}.", state
+            )
+
+
+def _not_finite(what: str, state: State) -> TrainingError:
     done = len(state.history)
     kept = f" The checkpoint of epoch {done} is kept in {state.path}." if state.path and done else ""
-    raise TrainingError(
-        f"The loss is {losses[step - 1].item()} at epoch {done + 1}, step {step}.{kept} "
-        f"Use a smaller lr than {state.recipe.lr:g}, or clip_norm=1.0."
-    )
+    return TrainingError(f"{what}{kept} Use a smaller lr than {state.recipe.lr:g}, or clip_norm=1.0.")
 
 
 def pick_device(device: str | None = None) -> torch.device:

@@ -209,6 +209,13 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(tmp_path):
     assert len(good) == pytest.approx(len(path.read_bytes()), abs=200)
 
 
+def test_weights_that_the_last_step_breaks_are_not_kept(tmp_path):
+    path = tmp_path / "run.pt"
+    with pytest.raises(TrainingError, match="is no longer finite after the last step of epoch 1. Use a smaller lr"):
+        run(Recipe(epochs=2, batch_size=96, optimizer="sgd", lr=1e38, momentum=0.9, weight_decay=1e3), checkpoint=path)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(("watch", "pick"), [("val_loss", min), ("val_acc", max)])
 def test_early_stopping_restores_the_best_weights(watch, pick):
     recipe = Recipe(epochs=60, batch_size=16, lr=5e-3, early_stop=watch, patience=3)
