@@ -327,7 +327,7 @@ PARTS = ("features", "avgpool", "classifier")  # the order in which AlexNet, VGG
 
 
 def as_layers(model_or_layers, name: str = "") -> list[tuple[str, Layer]]:
-    """Return the layers of a list or of a torch module in their order, each with its name.
+    """Return the layers of a list or of a torch module in their order, each with its name or its number.
 
     Args:
         model_or_layers: a layer of this module, a list of them, or a torch module: a layer, a Sequential, or
@@ -339,12 +339,12 @@ def as_layers(model_or_layers, name: str = "") -> list[tuple[str, Layer]]:
         ConfigError: a torch module that is no chain of layers that this module knows.
 
     >>> as_layers([Conv(8, 3), [ReLU(), Pool(2)]])[-1]
-    ('1.1', Pool(kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False, kind='max'))
+    ('2.2', Pool(kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False, kind='max'))
     """
     if isinstance(model_or_layers, Layer):
         return [(name, model_or_layers)]
     if isinstance(model_or_layers, (list, tuple)):
-        parts = [(str(i), part) for i, part in enumerate(model_or_layers)]
+        parts = [(str(i), part) for i, part in enumerate(model_or_layers, 1)]
     elif is_module(model_or_layers):
         if converted := _from_torch(model_or_layers):
             return [(name, converted)]
@@ -417,7 +417,9 @@ def _from_torch(m) -> Layer | None:
         return Dropout(m.p, m.inplace)
     if name == "LocalResponseNorm":
         return LocalResponseNorm(m.size)
-    return ReLU(m.inplace) if name == "ReLU" else Elementwise(cls.__name__, getattr(m, "inplace", False))
+    if name == "ReLU":
+        return ReLU(m.inplace)
+    return Elementwise(cls.__name__, inplace=name == "Identity" or getattr(m, "inplace", False))
 
 
 def _conv_from_torch(name: str, m) -> Layer:

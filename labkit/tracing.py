@@ -5,12 +5,14 @@ branches (summaries.py runs those).
 """
 
 from dataclasses import dataclass
+from math import prod
 
 from labkit.counting import count, first_shape, multiply_adds_of, parameters_of
 from labkit.errors import ConfigError
-from labkit.layers import Flatten, Layer, Shape, as_layers, is_module, show
+from labkit.layers import Flatten, Layer, Linear, Shape, as_layers, is_module, show
 from labkit.memory import Memory, training_memory
 from labkit.sizes import Axes
+from labkit.tables import html_table, text_table
 
 LARGEST = 1024  # pixels: up to here `smallest_input` looks
 
@@ -25,8 +27,8 @@ class TraceRow:
         parameters: trained numbers.
         multiply_adds: for one image.
         activations: numbers that it writes for one image; 0 if it overwrites its input or only looks at it.
-        receptive_field: pixels of the image that one output sees, one number for each axis; None where it sees
-            the whole image, or where output pixels differ in that.
+        receptive_field: pixels of the image that one output sees, one number for each axis; None where it
+            sees the whole image, or where output pixels differ in that.
     """
 
     name: str
@@ -94,8 +96,8 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
     """Follow the shape of one image through a network, layer by layer. Introduced in lab 02.
 
     Args:
-        model_or_layers: a list of layers (labkit.layers), or a torch module that is a plain chain of layers: a
-            Sequential, or a network of `features` and `classifier` such as our "cnn".
+        model_or_layers: a list of layers (labkit.layers), or a torch module that is a plain chain of layers:
+            a Sequential, or a network of `features` and `classifier` such as our "cnn".
         input_size: size of the image in pixels: one number for a square one, or one number for each axis.
         in_channels: channels of the image, at least 1.
 
@@ -106,11 +108,16 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
         ConfigError: a layer that the image does not fit, named with the smallest image that does; or a torch
             module whose order cannot be read off.
 
-    >>> print(trace([Conv(16, kernel_size=3), ReLU(), Pool(2)], 32))
-    name  layer                  output        parameters  multiply-adds  sees
-    ----  ---------------------  ------------  ----------  -------------  -----
-          input                  3 × 32 × 32
-    0     Conv(16, kernel_size=3)  16 × 30 × 30
+    >>> from labkit.layers import Conv, Pool
+    >>> print(trace([Conv(16, kernel_size=3), Pool(2)], 32))
+    name  layer                    output        parameters  multiply-adds  sees
+    ----  -----------------------  ------------  ----------  -------------  -----
+          input                    3 × 32 × 32
+    1     Conv(16, kernel_size=3)  16 × 30 × 30         448        388,800  3 × 3
+    2     Pool(2)                  16 × 15 × 15           0              0  4 × 4
+    <BLANKLINE>
+    448 parameters, 388,800 multiply-adds for one image
+    18,000 activations for one image
     """
     layers = as_layers(model_or_layers)
     shape = in_shape = first_shape(input_size, in_channels)
@@ -146,6 +153,7 @@ def smallest_input(model_or_layers, in_channels: int = 3, axes: int = 2) -> int 
     Returns:
         The size in pixels, or None if no size up to 1,024 fits.
 
+    >>> from labkit.layers import Conv, Pool
     >>> smallest_input([Conv(16, kernel_size=3), Pool(2), Conv(32, kernel_size=3), Pool(2)])
     10
     """
@@ -168,6 +176,7 @@ def _fits(layers, shape: Shape) -> bool:
 def _misfit(layers, position: int, shape: Shape, in_shape: Shape, error: ConfigError) -> ConfigError:
     """Make the error for a layer that a shape does not fit, with the smallest image that fits all layers."""
     name, layer = layers[position - 1]
+    called = f" ({name})" if name not in ("", str(position)) else ""
     axes = len(in_shape) - 1
     least = smallest_input([layer for _, layer in layers], in_shape[0], axes) if axes else None
     advice = (
@@ -176,15 +185,17 @@ def _misfit(layers, position: int, shape: Shape, in_shape: Shape, error: ConfigE
         else "No size of the image mends that: change the layer, or the channels that come in."
     )
     return ConfigError(
-        f"Layer {position}, {layer}{f' ({name})' if name else ''}, does not fit: for an input of "
+        f"Layer {position}, {layer}{called}, does not fit: for an input of "
         f"{show(in_shape)} it gets {show(shape)}. {error} {advice}"
     )
 
 
 def _see(field, layer: Layer, shape: Shape):
     """Widen what is seen on each axis by one layer; empty once that is no longer a matter of a window."""
-    if isinstance(layer, Flatten) or len(shape) == 1:
-        return field if isinstance(layer, Flatten) or type(layer).__name__ != "Linear" else []
+    if isinstance(layer, Linear):
+        return []
+    if len(shape) == 1:
+        return field
     try:
         windows = [layer.window(axis, size) for axis, size in enumerate(shape[1:])]
     except ConfigError:  # a transposed convolution
@@ -197,6 +208,4 @@ def _see(field, layer: Layer, shape: Shape):
 
 def _written(layer: Layer, out: Shape) -> int:
     """Return how many numbers a layer writes for one image."""
-    from math import prod
-
     return 0 if isinstance(layer, Flatten) or getattr(layer, "inplace", False) else prod(out)
