@@ -164,10 +164,9 @@ def _checked(line) -> tuple[str, str, int]:
 def _align(lines, expected: Sequence[Line], sizes) -> list[tuple[int | None, Line | None]]:
     """Pair lines with layers, in order, so that as many as possible fit; the rest is missing or extra.
 
-    The longest common subsequence with weights: 4 for the same name, 2 for a number that the layer explains,
-    Longest common subsequence, weighted: 4 for the same name, 2 for a number that the layer explains,
+    Longest common subsequence, weighted by `_likeness`.
     """
-    known = [{e.count, *mistakes(e, sizes)} for e in expected]
+    known = [set(mistakes(e, sizes)) for e in expected]
     weight = [[_likeness(line, *pair) for pair in zip(expected, known, strict=True)] for line in lines]
     best = [[0] * (len(expected) + 1) for _ in range(len(lines) + 1)]  # of lines[i:] and expected[j:]
     for i in reversed(range(len(lines))):
@@ -190,10 +189,14 @@ def _align(lines, expected: Sequence[Line], sizes) -> list[tuple[int | None, Lin
 
 
 def _likeness(line, expected: Line, known: set[int]) -> int:
-    """Return how well a line fits a layer: its name, and one of the numbers that are known for it."""
+    """Return how well a line fits: 8 for its name, 4 for its number or 2 for a known mistake, 1 for any line.
+
+    So a line in the right place with a wrong name and a wrong number is still taken for that layer's line.
+    """
     name, formula, value = line
     numbers = {value, _result(formula, value)}
-    return 1 + 4 * (_plain(name) == _plain(expected.name)) + 2 * bool(numbers & known)
+    number = 4 if expected.count in numbers else 2 if numbers & known else 0
+    return 1 + 8 * (_plain(name) == _plain(expected.name)) + number
 
 
 def _plain(name: str) -> str:

@@ -58,7 +58,8 @@ def pool_out(
     """Return the output size of a pooling; the stride is the kernel size unless given.
 
     Formula as in `conv_out`. With ceil_mode the division is rounded up, and a last window that would start in
-    the right padding is left out. Introduced in lab 02.
+    the right padding is left out. As MaxPool1d to 3d, AvgPool1d and 2d; AvgPool3d alone also refuses a kernel
+    that is larger than the input without its padding. Introduced in lab 02.
 
     Args:
         size, kernel_size, stride, dilation: as in `conv_out`.
