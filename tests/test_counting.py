@@ -158,7 +158,7 @@ KNOWN = {
 
 
 def closed_form(m: nn.Module) -> int:
-    """Return the parameters of a torch layer by its settings alone, those it holds bare counted as they are."""
+    """Return the parameters of a torch layer by its settings alone; bare Parameters as they are."""
     bias = getattr(m, "bias", None) is not None
     if isinstance(m, CONVS):
         return conv_params(m.in_channels, m.out_channels, m.kernel_size, groups=m.groups, bias=bias).total

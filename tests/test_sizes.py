@@ -340,6 +340,12 @@ def test_misfits_that_no_size_mends_say_so():
         trace([Conv(8, 3, groups=2)], 32)
 
 
+def test_smallest_input_by_hand():
+    assert smallest_input([Conv(8, 1)]) == 1
+    assert smallest_input([Conv(8, 3)], axes=1) == 3
+    assert smallest_input([Conv(8, 3, in_channels=1)]) is None
+
+
 def test_trace_prints_in_both_ways():
     table = trace([Conv(8, 3), ReLU(inplace=True), Dropout(), Flatten(), Linear(10)], (32, 30))
     assert "8 × 30 × 28" in str(table)
