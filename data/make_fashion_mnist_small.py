@@ -11,7 +11,6 @@ Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST", 2017, arXiv:1708.07747.
 
 import gzip
 import hashlib
-import shutil
 import sys
 from pathlib import Path
 

@@ -71,7 +71,7 @@ class ImageSet:
 
     @property
     def in_channels(self) -> int:
-        """The number of channels: 1 grey, 3 colour."""
+        """The number of channels, 1 for grey and 3 for colour images."""
         return self.images.shape[1]
 
     @property
@@ -81,7 +81,7 @@ class ImageSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The first 16 hex digits of the sha256 over images and labels: it names exactly these pixels."""
+        """The first 16 hex digits of the sha256 over images and labels, a name for exactly these pixels."""
         digest = hashlib.sha256(self.images.cpu().contiguous().numpy())
         digest.update(self.labels.cpu().numpy())
         return digest.hexdigest()[:16]

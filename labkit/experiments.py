@@ -3,12 +3,14 @@
 To add a lab: one entry in LABS (at the end of this file), a notebook of the same name, a test.
 """
 
+import json
 import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -161,6 +163,15 @@ class Lab:
         order = [arm.name for arm in self.arms]
         return sorted(fits, key=lambda run: (run.seed, order.index(run.arm)))
 
+    def mean(self, metric: str, arm: str, budget: str = "full") -> ledger.Summary:
+        """Return mean, sd and number of a metric over the recorded runs of an arm; raise where there are none."""
+        values = [run.value(metric) for run in self.recorded(budget) if run.arm == arm]
+        if not values:
+            raise ConfigError(
+                f"{self.name} has no {budget} record of arm {arm!r}: labkit run {self.name} --budget {budget}"
+            )
+        return ledger.summarise(values)
+
     def compare(self):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict."""
         import pandas as pd
@@ -186,9 +197,7 @@ class Lab:
         import pandas as pd
 
         full = self.recorded("full")
-        rows = [
-            {"claim": c.says, "measured": c.measured(full), "verdict": c.decide(full)} for c in self.claims
-        ]
+        rows = [{"claim": c.says, "measured": c.measured(full), "verdict": c.decide(full)} for c in self.claims]
         return pd.DataFrame(rows).set_index("claim")
 
     def cost(self) -> str:
@@ -197,15 +206,13 @@ class Lab:
         parts = []
         measured = bundled("results") / self.name / "cost.json"
         if measured.is_file():
-            import json
-
             quick = json.loads(measured.read_text())
             parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
         if full:
-            hours = sum(run.seconds for run in full) / 3600
+            minutes = median(run.value("seconds_per_epoch") * len(run.history) for run in full) / 60
             parts.append(
-                f"Full: {len(full)} runs, {hours:.1f} h on {full[0].device}, "
-                f"{full[0].recipe['epochs']} epochs of {self.full.dataset}"
+                f"Full: {len(full)} runs of {full[0].recipe['epochs']} epochs on {self.full.images}, "
+                f"{minutes:.1f} min each on {full[0].device}"
             )
         else:
             parts.append("Full: not run")
@@ -241,9 +248,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
         image_size=splits.train.image_size, **options,
     )  # fmt: skip
     run.model = {**model.spec, "params": count_parameters(model)}
-    run.data |= {
-        part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits
-    }
+    run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
     run.device, run.versions = describe_device(where), versions()
     checkpoint = checkpoint_path(run)
 
@@ -258,10 +263,14 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
 
         run.history = read_checkpoint(checkpoint)["history"]
     more = callbacks(run) if callbacks else []
-    history = fit(
-        model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
-        callbacks=[keep, *more], progress=progress,
-    )  # fmt: skip
+    try:
+        history = fit(
+            model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+            callbacks=[keep, *more], progress=progress,
+        )  # fmt: skip
+    finally:
+        for callback in more:
+            callback.close()
     finish(run, model, splits, history, recipe)
     run.save(path)
     checkpoint.unlink(missing_ok=True)
@@ -276,12 +285,14 @@ def finish(run, model, splits, history: History, recipe: Recipe) -> None:
     run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
     run.final = {
         part.split: score(
-            model, Batches(part.to(device), EVAL_BATCH, mean_std=stats), recipe.precision, part.split == "test"
+            model,
+            Batches(part.to(device), EVAL_BATCH, mean_std=stats),
+            recipe.precision,
+            part.split == "test",
         )
         for part in splits
     }
-    speeds = sorted(history["images_per_second"])
-    run.images_per_second = speeds[len(speeds) // 2]
+    run.images_per_second = median(history["images_per_second"])
     run.seconds = sum(history["seconds"])
     run.peak_memory = peak_memory(device)
     run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -348,9 +359,30 @@ _ALL = (
         quick=Budget("fashion-mnist-small", Recipe(epochs=30, batch_size=32, lr=2e-3), seeds=1, train_per_class=100),
         full=Budget("cifar10", Recipe(epochs=30), seeds=5),
         claims=(
-            Claim("The two validation accuracies are about equal (within 0.02)", "val_acc", "p=0.5", "p=0.0", "equal", 0.02),
-            Claim("The validation loss is far lower with 0.5 (by 0.1 or more)", "val_loss", "p=0.5", "p=0.0", "lower", 0.1),
-            Claim("0.0 over-fits: its validation loss ends 0.1 or more above its lowest", "val_loss_rise", "p=0.0", "", "higher", 0.1),
+            Claim(
+                "The two validation accuracies are about equal (within 0.02)",
+                "val_acc",
+                "p=0.5",
+                "p=0.0",
+                "equal",
+                0.02,
+            ),
+            Claim(
+                "The validation loss is far lower with 0.5 (by 0.1 or more)",
+                "val_loss",
+                "p=0.5",
+                "p=0.0",
+                "lower",
+                0.1,
+            ),
+            Claim(
+                "0.0 over-fits: its validation loss ends 0.1 or more above its lowest",
+                "val_loss_rise",
+                "p=0.0",
+                "",
+                "higher",
+                0.1,
+            ),
         ),
     ),
 )

@@ -35,7 +35,9 @@ def bundled(name: str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the folder for what can be made again: fetched data, quick records, checkpoints."""
+    """Return the folder for fetched data, quick records and checkpoints: `LABKIT_CACHE` if it is set."""
+    if given := os.environ.get("LABKIT_CACHE"):
+        return Path(given)
     return _CLONE / "data" / "cache" if in_clone() else Path.home() / ".cache" / "labkit"
 
 

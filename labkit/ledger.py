@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 from labkit.errors import DataError, unknown
 from labkit.files import bundled, cache_dir, write_atomic
@@ -85,7 +86,8 @@ METRICS = {  # name: how it is read off a run; train and val at the end of train
     "val_loss_best": lambda run: min(row["val_loss"] for row in run.history),
     # how far the validation loss has climbed from its lowest point by the end: what over-fitting costs
     "val_loss_rise": lambda run: run.value("val_loss") - run.value("val_loss_best"),
-    "seconds_per_epoch": lambda run: sum(row["seconds"] for row in run.history) / len(run.history),
+    # the median: an epoch during which the machine did something else does not count
+    "seconds_per_epoch": lambda run: median(row["seconds"] for row in run.history),
     "params": lambda run: run.model["params"],
 }
 
@@ -231,9 +233,7 @@ class Claim:
         seeds = sorted(seed for arm, seed in values if arm == self.arm)
         if not self.against:
             return [values[self.arm, seed] for seed in seeds]
-        return [
-            values[self.arm, seed] - values[self.against, seed] for seed in seeds if (self.against, seed) in values
-        ]
+        return [values[self.arm, seed] - values[self.against, seed] for seed in seeds if (self.against, seed) in values]
 
     def decide(self, runs: list[Run]) -> str:
         """Return "holds", "does not hold", "unclear" or "not run", from the 95 % interval over seeds."""
@@ -244,7 +244,10 @@ class Claim:
         if self.expect == "lower":
             low, high = -high, -low
         if self.expect == "equal":
-            holds, fails = -self.margin <= low and high <= self.margin, low > self.margin or high < -self.margin
+            holds, fails = (
+                -self.margin <= low and high <= self.margin,
+                low > self.margin or high < -self.margin,
+            )
         else:
             holds, fails = low > self.margin, high < self.margin
         return "holds" if holds else "does not hold" if fails else "unclear"
@@ -254,5 +257,7 @@ class Claim:
         found = self.differences(runs)
         if not found:
             return "not run"
+        if len(found) == 1:
+            return f"{found[0]:+.3f} (n = 1: no interval)"
         low, high = interval(found)
         return f"{summarise(found).mean:+.3f} [{low:+.3f}, {high:+.3f}] (n = {len(found)})"

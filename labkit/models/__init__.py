@@ -55,7 +55,11 @@ def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size:
     """
     if name not in _BUILDERS:
         raise unknown("model", name, _BUILDERS)
-    for what, value, least in (("in_channels", in_channels, 1), ("num_classes", num_classes, 2), ("image_size", image_size, 1)):
+    for what, value, least in (
+        ("in_channels", in_channels, 1),
+        ("num_classes", num_classes, 2),
+        ("image_size", image_size, 1),
+    ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ConfigError(f"{what} must be a whole number of at least {least}, got {value!r}.")
     try:

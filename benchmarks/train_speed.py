@@ -1,0 +1,120 @@
+"""How fast is `labkit.fit`? Images per second beside two loops that a student might write, as ratios in one run.
+
+    labkit data fetch cifar10
+    python benchmarks/train_speed.py [ROUNDS]
+
+All train the same network (36,944 parameters, three blocks) on the same CIFAR-10 images, batch 128, Adam:
+
+- fit: `labkit.fit`, with flip and 4-pixel random crop drawn for each image
+- bare: a loop by hand over normalised float tensors in memory, without augmentation
+- tutorial, 0 or 2 workers: torchvision's data set with PIL transforms (crop, flip) in a DataLoader
+
+The contenders take turns in every round; the median over rounds counts. Then the cost of `import labkit`.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import labkit
+from labkit.files import data_dir
+
+IMAGES, BATCH = 12_800, 128
+
+
+def fresh_model() -> nn.Module:
+    torch.manual_seed(0)
+    return labkit.build("cnn", blocks=3)
+
+
+def time_fit(train) -> float:
+    recipe = labkit.Recipe(epochs=1, batch_size=BATCH, flip=True, crop=4)
+    return labkit.fit(fresh_model(), train, None, recipe, device="cpu", progress=False).last["images_per_second"]
+
+
+def time_bare(X, y) -> float:
+    model = fresh_model()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    began = time.perf_counter()
+    order = torch.randperm(len(X))
+    for start in range(0, len(X), BATCH):
+        index = order[start : start + BATCH]
+        loss = F.cross_entropy(model(X[index]), y[index])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return len(X) / (time.perf_counter() - began)
+
+
+def time_tutorial(loader) -> float:
+    model, criterion = fresh_model(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    began, running_loss, count = time.perf_counter(), 0.0, 0
+    for inputs, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        running_loss += loss.item()
+        count += len(labels)
+    return count / (time.perf_counter() - began)
+
+
+def tutorial_loader(workers: int):
+    from torchvision import datasets, transforms
+
+    steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
+             transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))]  # fmt: skip
+    data = datasets.CIFAR10(data_dir(), train=True, transform=transforms.Compose(steps))
+    part = torch.utils.data.Subset(data, range(IMAGES))
+    return torch.utils.data.DataLoader(part, batch_size=BATCH, shuffle=True, num_workers=workers)
+
+
+def import_seconds(statement: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - began
+
+
+def main(rounds: int) -> None:
+    train = labkit.load("cifar10").train.take(torch.arange(IMAGES))
+    X, y = next(iter(labkit.Batches(train, IMAGES)))
+    X = X.contiguous()  # (B, C, H, W), as a beginner would have it
+    contenders = {
+        "fit": lambda: time_fit(train),
+        "bare": lambda: time_bare(X, y),
+        "tutorial, 0 workers": lambda: time_tutorial(tutorial_loader(0)),
+        "tutorial, 2 workers": lambda: time_tutorial(tutorial_loader(2)),
+    }
+    speeds = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, contender in contenders.items():
+            speed = contender()
+            if turn:  # the first round warms up
+                speeds[name].append(speed)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {rounds} rounds, images per second (median)")
+    middle = {name: statistics.median(found) for name, found in speeds.items()}
+    for name, speed in middle.items():
+        print(f"  {name:20} {speed:7.0f}   ({min(speeds[name]):.0f} to {max(speeds[name]):.0f})")
+    tutorial = max(speed for name, speed in middle.items() if name.startswith("tutorial"))
+    print(f"fit / bare                 {middle['fit'] / middle['bare']:.2f}   (wanted: at least 0.95)")
+    print(f"fit / better tutorial loop {middle['fit'] / tutorial:.2f}   (wanted: at least 1.8)")
+    statements = {
+        "import torch": "import torch",
+        "and labkit": "import torch, labkit; labkit.fit; labkit.lab; labkit.build",
+    }
+    costs = {name: [] for name in statements}
+    for _ in range(rounds):
+        for name, statement in statements.items():
+            costs[name].append(import_seconds(statement))
+    extra = statistics.median(costs["and labkit"]) - statistics.median(costs["import torch"])
+    print(f"import labkit adds {extra:.2f} s to import torch (wanted: at most 0.3 s)")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)

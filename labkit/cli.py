@@ -1,0 +1,135 @@
+"""The command line: labkit list · run · compare · data · doctor (and book, test, notebooks, see workspace.py).
+
+Not here: any work. Each command reads its arguments, calls the library and prints.
+"""
+
+import click
+
+from labkit.errors import LabkitError
+
+
+class _Commands(click.Group):
+    """A group whose help also names the commands that run without click."""
+
+    def format_epilog(self, ctx, formatter):
+        formatter.write_paragraph()
+        formatter.write_text(
+            "Also, in a clone: book (build the book), test (run all tests), notebooks (store their outputs). "
+            "Any command takes --traceback to show where an error comes from."
+        )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="labkit")
+def commands():
+    """Train, compare and inspect the labs of the CNN coursework book."""
+
+
+@commands.command("list")
+def list_labs():
+    """List the labs, what they ask and what they cost."""
+    from labkit.experiments import labs
+
+    for lab in labs():
+        click.echo(f"{lab.name:28} {lab.title}\n{'':28} {lab.cost()}")
+
+
+@commands.command()
+@click.argument("name")
+@click.option("--budget", default=None, help="quick or full  [default: LABKIT_BUDGET, else quick]")
+@click.option("--seeds", type=int, default=None, help="How many seeds, from 0.  [default: the budget's]")
+@click.option("--arm", "arms", multiple=True, help="Only this arm; may be given several times.")
+@click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
+@click.option("--track", default=None, help="tensorboard or wandb (offline)")
+def run(name, budget, seeds, arms, device, track):
+    """Train what has no record yet; a stopped run goes on after its last epoch."""
+    from labkit.callbacks import tracker
+    from labkit.experiments import lab
+    from labkit.files import cache_dir
+
+    chosen = lab(name)
+    folder = cache_dir() / "tracking"
+    follow = (lambda one: [tracker(track, one, folder)]) if track else None
+    plan = chosen.plan(budget, seeds, list(arms))
+    click.echo(f"{name}: {len(plan)} runs of the {plan[0].budget} budget on {chosen.budget(budget)[1].images}")
+    runs = chosen.run(
+        budget, seeds, list(arms), device=device, progress=None, report=_print_epoch, callbacks=follow
+    )  # fmt: skip
+    for one in runs:
+        test = one.final["test"]
+        click.echo(f"{one.label:24} finished: test accuracy {test['acc']:.4f}, test loss {test['loss']:.4f}")
+
+
+def _print_epoch(run) -> None:
+    row = run.history[-1]
+    click.echo(
+        f"{run.label:24} epoch {row['epoch']:3}/{run.recipe['epochs']}  "
+        f"train {row['train_loss']:.4f} {row['train_acc']:.4f}  val {row['val_loss']:.4f} {row['val_acc']:.4f}  "
+        f"{row['seconds']:.1f} s  {row['images_per_second']:.0f} images/s"
+    )
+
+
+@commands.command()
+@click.argument("name")
+def compare(name):
+    """Print the reported figures beside the recorded ones, with a verdict on each, and on each claim."""
+    import pandas as pd
+
+    from labkit.experiments import lab
+
+    chosen = lab(name)
+    with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_colwidth", None):
+        click.echo(f"{chosen.title}  (source: {chosen.source})\n")
+        click.echo(chosen.compare().to_string() + "\n")
+        click.echo(chosen.verdicts().to_string())
+    click.echo("\nrecorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
+
+
+@commands.group()
+def data():
+    """Fetch the full data sets, or see what is in place."""
+
+
+@data.command("fetch")
+@click.argument("name")
+@click.option("--mirror", "mirrors", multiple=True, help="Another address to try first; may be given several times.")
+def data_fetch(name, mirrors):
+    """Download cifar10, mnist or hymenoptera; every file is checked by its md5."""
+    from labkit.fetch import fetch
+
+    click.echo(f"{name} is ready in {fetch(name, tuple(mirrors))}")
+
+
+@data.command("status")
+def data_status():
+    """Say for each data set whether it is in place and whole."""
+    from labkit.fetch import SOURCES, faults
+    from labkit.files import data_dir
+
+    click.echo(f"data folder: {data_dir()}")
+    for name in SOURCES:
+        found = list(faults(name))
+        click.echo(f"{name:12} {'ready' if not found else f'not ready: {found[0]}'}")
+
+
+@commands.command()
+def doctor():
+    """Check this machine: Python, torch, device, bundled images; say what is missing."""
+    import platform
+    import sys
+
+    import torch
+
+    from labkit.data import BUNDLED, load
+    from labkit.train import pick_device
+
+    problems = 0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else 1
+    click.echo(f"Python      {platform.python_version()}" + ("  wanted: 3.11 to 3.13" if problems else ""))
+    click.echo(f"torch       {torch.__version__}, {torch.get_num_threads()} threads")
+    click.echo(f"device      {pick_device()}")
+    try:
+        click.echo(f"images      {load(BUNDLED).train}")
+    except LabkitError as error:
+        problems += 1
+        click.echo(f"images      {error}")
+    raise SystemExit(problems)

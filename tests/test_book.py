@@ -1,0 +1,174 @@
+"""The book: built with warnings as errors, then opened in a real browser."""
+
+import contextlib
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from labkit import workspace
+
+ROOT = Path(__file__).parent.parent
+NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
+
+
+@pytest.fixture(scope="session")
+def html():
+    """Build the book as `make book` does, and return the folder of its pages."""
+    before = tracked()
+    assert workspace.book(workspace.environment()) == 0, (ROOT / "_build/book.log").read_text()[-3000:]
+    assert tracked() == before, "building the book changed tracked files"
+    return ROOT / "_build" / "html"
+
+
+def tracked() -> str:
+    return subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; where there is none the tests are skipped with one line, in CI they fail."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(html):
+    """Serve the built pages from this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(html)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@contextlib.contextmanager
+def opened(browser, url, **options):
+    """Open a page and collect what it complains about."""
+    context = browser.new_context(**options)
+    page, seen = context.new_page(), []
+    page.on("console", lambda message: seen.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("requestfailed", lambda request: seen.append(f"failed: {request.url}"))
+    page.goto(url, wait_until="load")
+    page.wait_for_timeout(300)
+    yield page, seen
+    context.close()
+
+
+def test_every_page_is_built(html):
+    pages = {str(path.relative_to(html)) for path in html.rglob("*.html")}
+    assert {
+        "index.html",
+        "book/index.html",
+        "book/how-to-use.html",
+        "book/glossary.html",
+        "book/api.html",
+    } <= pages
+    assert {f"notebooks/{path.stem}.html" for path in ROOT.glob("notebooks/*.ipynb")} <= pages
+
+
+def test_no_page_needs_a_network(html):
+    for path in html.rglob("*.html"):
+        outside = re.findall(
+            r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?://[^\"]+\.(?:js|css|woff2?|png|svg))",
+            path.read_text(),
+        )
+        assert not outside, path
+
+
+def test_a_broken_notebook_fails_the_build_with_its_cell(tmp_path):
+    """A copy of the book's frame with one notebook that fails: the command says which one, which cell, and why."""
+    import nbformat
+
+    book = tmp_path / "book"
+    (book / "notebooks").mkdir(parents=True)
+    (book / "_config.yml").write_text("title: x\nonly_build_toc_files: true\nexecute: {execute_notebooks: cache}\n")
+    (book / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [{file: notebooks/01-broken}]\n")
+    (book / "index.md").write_text("# Front\n")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Broken"), nbformat.v4.new_code_cell("fine = 1"),
+                                               nbformat.v4.new_code_cell("lost = fine / 0")])  # fmt: skip
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, book / "notebooks" / "01-broken.ipynb")
+    code, said = build_elsewhere(book)
+    assert code == 1
+    for part in ("01-broken", "lost = fine / 0", "ZeroDivisionError: division by zero"):
+        assert part in said
+    assert build_elsewhere(book)[0] == 1  # and again: a second call must not pass over it
+
+
+def build_elsewhere(root) -> tuple[int, str]:
+    """Run the build command on another folder, in a process of its own."""
+    code = (
+        "import sys, pathlib; from labkit import workspace; root = pathlib.Path(sys.argv[1]);"
+        "workspace.project_root = lambda: root; (root / 'requirements.txt').write_text('');"
+        "sys.exit(workspace.book(pathlib.Path(sys.executable)))"
+    )
+    python = workspace.environment()
+    env = os.environ | {"LABKIT_CACHE": str(root / "cache")}
+    run = subprocess.run([python, "-c", code, str(root)], capture_output=True, text=True, env=env)
+    return run.returncode, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_open_without_an_error(html, address, browser, theme, width):
+    for path in sorted(html.rglob("*.html")):
+        if "_static" in path.parts:
+            continue
+        options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
+        with opened(browser, f"{address}/{path.relative_to(html)}", **options) as (page, seen):
+            assert seen == [], path
+            assert not page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"), path
+            assert page.evaluate("[...document.images].filter(i => !(i.alt || '').trim()).length") == 0, path
+
+
+def test_figures_carry_what_they_show(address, browser):
+    with opened(browser, f"{address}/notebooks/03-dropout.html") as (page, _):
+        alts = page.evaluate("[...document.images].map(i => i.alt)")
+        full = [alt for alt in alts if "cifar10, mean of 5 seeds" in alt and "Line chart of loss" in alt]
+        assert len(full) == 1
+        assert re.search(r"p=0\.0: training ends at 0\.\d+, validation ends at \d\.\d+, its best is", full[0])
+        assert page.evaluate("[...document.images].every(i => i.naturalWidth > 0)")
+        assert page.locator("mjx-container svg").count() > 3  # the formulas are drawn
+
+
+def test_solutions_unfold(address, browser):
+    with opened(browser, f"{address}/notebooks/03-dropout.html") as (page, _):
+        solution = page.locator("details", has_text="Solution").first
+        text = solution.locator("p").last
+        assert not text.is_visible()
+        solution.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert text.is_visible()
+
+
+def test_the_search_box_finds_the_lab(address, browser):
+    with opened(browser, f"{address}/index.html", viewport={"width": 1280, "height": 900}) as (page, seen):
+        page.wait_for_timeout(500)
+        page.keyboard.press("Control+k")
+        page.keyboard.type("over-fitting")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("ul.search li a", timeout=10_000)
+        hits = page.locator("ul.search li a").all_inner_texts()
+        assert any("Dropout" in hit for hit in hits), hits
+        assert seen == []

@@ -1,0 +1,53 @@
+"""TensorBoard and Weights & Biases, for real: the files are written and can be read back."""
+
+import builtins
+
+import pytest
+
+from labkit.callbacks import TensorBoard, WandB, tracker
+from labkit.errors import ConfigError, LabkitError
+from labkit.train import Recipe
+from tests.test_ledger import make_run
+from tests.test_train import run as train
+
+
+def test_tensorboard_writes_what_the_history_says(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    callback = TensorBoard(tmp_path)
+    _, history = train(Recipe(epochs=2), callbacks=[callback])
+    callback.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    found = events.Scalars("val_loss")
+    assert [e.step for e in found] == [1, 2]
+    assert [e.value for e in found] == pytest.approx(history["val_loss"], rel=1e-6)
+
+
+def test_wandb_offline_needs_no_account(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    callback = WandB("labkit-test", "one", {"lr": 0.001}, folder=tmp_path)
+    _, history = train(Recipe(epochs=2), callbacks=[callback])
+    assert callback.run.summary["val_loss"] == pytest.approx(history.last["val_loss"])
+    callback.close()
+    files = list(tmp_path.rglob("*.wandb"))
+    assert len(files) == 1
+    assert files[0].stat().st_size > 0
+
+
+def test_what_does_not_work_is_said(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="mode must be"):
+        WandB("p", "n", {}, mode="on")
+    with pytest.raises(ConfigError, match="There is no tracker 'mlflow'"):
+        tracker("mlflow", make_run(), tmp_path)
+    real = builtins.__import__
+
+    def missing(name, *args, **kwargs):
+        if name in ("wandb", "torch.utils.tensorboard"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    for kind in ("wandb", "tensorboard"):
+        with pytest.raises(LabkitError, match=f"pip install {kind}"):
+            tracker(kind, make_run(), tmp_path)

@@ -1,0 +1,169 @@
+"""The catalogue and its runner, on the real quick budget cut short, and in real processes that are stopped."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from labkit import experiments, ledger
+from labkit.errors import ConfigError
+from labkit.experiments import lab, labs
+from labkit.train import Recipe
+
+
+@pytest.fixture
+def short(monkeypatch, tmp_path):
+    """The dropout lab with two epochs, its records in a folder of the test."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    whole = lab("03-dropout")
+    quick = replace(whole.quick, recipe=Recipe(epochs=2, batch_size=100), train_per_class=20)
+    return replace(whole, quick=quick)
+
+
+def test_every_lab_matches_what_its_source_reports():
+    for entry in labs():
+        figures = ledger.reported(entry.source, entry.section)
+        arms = {name for name, value in figures.items() if isinstance(value, dict)}
+        assert arms <= {arm.name for arm in entry.arms}, entry.name
+        for name in arms:
+            assert set(figures[name]) <= set(ledger.METRICS)
+        assert entry.title.endswith("?")
+
+
+def test_run_records_and_does_not_repeat(short, monkeypatch):
+    seen = []
+    runs = short.run(progress=False, report=lambda run: seen.append((run.arm, len(run.history))))
+    assert seen == [("p=0.5", 1), ("p=0.5", 2), ("p=0.0", 1), ("p=0.0", 2)]
+    for run in runs:
+        record = ledger.read(ledger.record_path(run.lab, run.arm, "quick", 0))
+        assert record == run
+        assert record.finished
+        assert record.model["params"] == 45_360
+        assert record.data["train"]["images"] == 200
+        assert set(record.final) == {"train", "val", "test"}
+        assert sum(map(sum, record.final["test"]["confusion"])) == 2000
+        assert record.history[-1]["val_acc"] == pytest.approx(record.final["val"]["acc"])
+        assert record.seconds > 0
+        assert record.images_per_second > 0
+        assert record.versions["torch"]
+    monkeypatch.setattr(experiments, "train_run", lambda *_: pytest.fail("trained twice"))
+    assert short.run(progress=False) == runs
+    assert short.recorded("quick") == runs
+
+
+def test_another_recipe_is_trained_anew(short):
+    short.run(arms=["p=0.0"], progress=False)
+    other = replace(short, quick=replace(short.quick, recipe=Recipe(epochs=1, batch_size=100)))
+    assert other.recorded("quick") == []
+    assert len(other.run(arms=["p=0.0"], progress=False)[0].history) == 1
+
+
+def test_arms_share_images_and_order_but_not_seeds(short):
+    runs = short.run(seeds=2, progress=False)
+    assert [(r.seed, r.arm) for r in runs] == [(0, "p=0.5"), (0, "p=0.0"), (1, "p=0.5"), (1, "p=0.0")]
+    assert len({r.data["train"]["fingerprint"] for r in runs}) == 1
+    assert runs[1].history != runs[3].history
+
+
+def test_plan_refuses_what_is_unknown(short, monkeypatch):
+    for arguments, says in (
+        ({"budget": "ful"}, "Did you mean 'full'"), ({"arms": ["p=0.4"]}, "There is no arm"), ({"seeds": 0}, "at least 1"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=says):
+            short.plan(**arguments)
+    monkeypatch.setenv("LABKIT_BUDGET", "fast")
+    with pytest.raises(ConfigError, match="There is no budget 'fast'"):
+        short.run()
+    with pytest.raises(ConfigError, match="Did you mean '03-dropout'"):
+        lab("03-dropouts")
+    with pytest.raises(ConfigError, match="has no quick record of arm"):
+        short.mean("val_acc", "p=0.5", "quick")
+
+
+def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        ledger, "bundled", lambda name: tmp_path / name if name == "results" else experiments.bundled(name)
+    )
+    table = short.compare()
+    assert (table["verdict"] == "not run").all()
+    assert (short.verdicts()["verdict"] == "not run").all()
+    short.run(progress=False)
+    assert "(1)" in short.compare().iloc[0, 2]
+
+
+COMMAND = [sys.executable, "-u", "-m", "labkit", "run", "03-dropout", "--arm", "p=0.0"]
+
+
+def start(cache, **more):
+    env = os.environ | {"LABKIT_CACHE": str(cache)} | more
+    return subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epoch(process, number):
+    for line in process.stdout:
+        if f"epoch {number:3}/" in line:
+            return
+    pytest.fail(process.stderr.read())
+
+
+def rows(cache):
+    record = json.loads((cache / "results/03-dropout/quick/p-0.0-seed-0.json").read_text())
+    return record, [(r["epoch"], r["train_loss"], r["val_loss"]) for r in record["history"]]
+
+
+def test_stopped_and_killed_runs_go_on_and_end_alike(tmp_path):
+    """Ctrl-C, then kill -9, then to the end: the same history as a run that was left alone."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    process = start(one)
+    wait_for_epoch(process, 3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "stopped. What was finished is kept" in said
+    assert "Traceback" not in said
+    record, history = rows(one)
+    assert not record["finished"]
+    assert len(history) >= 3
+    process = start(one)
+    wait_for_epoch(process, len(history) + 2)  # it did not begin again at epoch 1
+    process.kill()
+    process.communicate()
+    for cache in (one, other):
+        process = start(cache)
+        out, said = process.communicate()
+        assert process.returncode == 0, said
+        assert "finished: test accuracy" in out
+    assert rows(one)[1] == rows(other)[1]
+    assert rows(one)[0]["final"] == rows(other)[0]["final"]
+    assert not list(one.glob("checkpoints/**/*.pt"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
+    try:
+        process = start(disk)
+        wait_for_epoch(process, 2)
+        filler = disk / "filler"
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"0" * 4096)
+        _, said = process.communicate()
+        assert process.returncode == 1
+        assert "the disk is full" in said
+        assert "Traceback" not in said
+        filler.unlink()
+        kept = len(rows(disk)[1])
+        assert kept >= 2
+        out, said = start(disk).communicate()
+        assert "finished: test accuracy" in out, said
+        assert [r[0] for r in rows(disk)[1]] == list(range(1, 31))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -1,0 +1,118 @@
+"""Records, reported figures, statistics and verdicts."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from labkit.errors import ConfigError, DataError
+from labkit.ledger import Claim, Run, interval, read, record_path, reported, summarise, verdict
+
+numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
+
+
+def make_run(arm="a", seed=0, val_acc=0.5, val_loss=1.0, low=None, finished=True) -> Run:
+    row = {"train_acc": 0.6, "val_acc": val_acc, "train_loss": 0.9, "val_loss": val_loss, "seconds": 2.0}
+    rows = [{**row, "epoch": 1, "val_loss": val_loss if low is None else low}, {**row, "epoch": 2}]
+    return Run(
+        lab="x", arm=arm, budget="full", seed=seed, model={"name": "cnn", "params": 7}, data={"name": "made"}, recipe={},
+        history=rows, final={"train": {"acc": 0.7, "loss": 0.8}, "test": {"acc": 0.4, "loss": 1.1}}, finished=finished,
+    )  # fmt: skip
+
+
+@given(numbers)
+def test_summary_is_numpys(values):
+    found = summarise(values)
+    assert found.mean == pytest.approx(np.mean(values), abs=1e-9)
+    assert found.sd == pytest.approx(np.std(values, ddof=1), abs=1e-9)
+    assert found.n == len(values)
+
+
+@given(numbers.filter(lambda v: np.std(v) > 1e-6))
+def test_interval_is_scipys(values):
+    low, high = interval(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_one_value_has_no_interval():
+    assert interval([1.0]) == (-math.inf, math.inf)
+    assert str(summarise([0.5])) == "0.500 (1)"
+
+
+def test_verdict_is_a_prediction_interval():
+    """A figure drawn from the same distribution is called reproduced 95 times in 100."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(10, 3, (2000, 6))  # so wide that the widening for rounding does not matter
+    share = np.mean([verdict(row[0], list(row[1:])) == "reproduced" for row in draws])
+    assert 0.935 < share < 0.965
+    assert verdict(0.5, []) == "not run"
+    assert verdict(0.5, [0.5]).startswith("unclear")
+    assert verdict(0.9, [0.5, 0.51, 0.49]) == "not reproduced: ours is 0.40 lower"
+
+
+def test_claims_are_decided_by_the_interval():
+    runs = [make_run("a", s, val_loss=0.80 + 0.01 * s) for s in range(4)]
+    runs += [make_run("b", s, val_loss=1.00 + 0.01 * s + 0.001 * (s % 2)) for s in range(4)]
+
+    def decide(expect, margin=0.0, metric="val_loss"):
+        return Claim("", metric, "a", "b", expect, margin).decide(runs)
+
+    assert decide("lower") == decide("lower", 0.1) == "holds"
+    assert decide("higher") == decide("lower", 0.3) == decide("equal", 0.1) == "does not hold"
+    assert decide("lower", 0.2005) == "unclear"
+    assert decide("equal", 0.3) == "holds"
+    assert Claim("", "val_loss", "a", "b", "lower").measured(runs).startswith("-0.2")
+
+
+def test_claims_are_paired_by_seed_and_leave_out_unfinished_runs():
+    runs = [
+        make_run("a", 0),
+        make_run("a", 1),
+        make_run("b", 1, val_loss=3.0),
+        make_run("b", 0, finished=False),
+    ]
+    claim = Claim("", "val_loss", "a", "b", "lower")
+    assert claim.differences(runs) == [-2.0]
+    assert claim.decide(runs) == "unclear"
+    assert claim.measured(runs) == "-2.000 (n = 1: no interval)"
+    assert claim.decide([]) == claim.measured([]) == "not run"
+    rise = Claim("", "val_loss_rise", "c", "", "higher", 0.1)
+    assert rise.differences([make_run("c", s, val_loss=1.5, low=1.2) for s in range(2)]) == pytest.approx([0.3, 0.3])
+
+
+def test_record_round_trip(tmp_path):
+    run = make_run()
+    run.save(tmp_path / "r.json")
+    assert read(tmp_path / "r.json") == run
+    assert json.loads((tmp_path / "r.json").read_text())["arm"] == "a"
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"unknown": 1}', "[]"])
+def test_damaged_record_is_named(tmp_path, content):
+    path = tmp_path / "r.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match="r.json is no record of a run"):
+        read(path)
+
+
+def test_record_names_work_on_every_system(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    name = record_path("03-dropout", "p=0.5 / a:b*", "quick", 3).name
+    assert name == "p-0.5-a-b-seed-3.json"
+
+
+def test_metrics_and_reported_are_checked():
+    assert make_run().value("val_acc") == 0.5
+    assert make_run().value("train_acc_eval") == 0.7
+    with pytest.raises(ConfigError, match="There is no metric"):
+        make_run().value("accuracy")
+    assert set(reported()) == {"uchile", "udesa", "itba", "urjc", "uam"}
+    assert reported("uchile", "vgg_d")["total"] == 139708288
+    for arguments in (("chile",), ("uchile", "drop")):
+        with pytest.raises(ConfigError, match="Did you mean"):
+            reported(*arguments)
