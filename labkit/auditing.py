@@ -131,9 +131,7 @@ def audit(
     for number, expected in pairs:
         if expected is None:
             name, _, value = lines[number]
-            findings.append(
-                Finding("extra", number + 1, name, f"this line of {value:,} belongs to no layer.")
-            )
+            findings.append(Finding("extra", number + 1, name, f"this line of {value:,} belongs to no layer."))
         elif number is None:
             says = f"the layer has no line: {expected.formula} = {expected.count:,}."
             findings.append(Finding("missing", None, expected.name, says))
@@ -149,9 +147,7 @@ def audit(
 def _checked(line) -> tuple[str, str, int]:
     """Return a student's line as (name, formula, value); raise `ConfigError` if it is none."""
     if not isinstance(line, (tuple, list)) or len(line) != 3:
-        raise ConfigError(
-            f'A line must be (name, formula, value), as ("fc-10", "(50+1)*10", 510); got {line!r}.'
-        )
+        raise ConfigError(f'A line must be (name, formula, value), as ("fc-10", "(50+1)*10", 510); got {line!r}.')
     name, formula, value = line
     if not isinstance(name, str):
         raise ConfigError(f"The name of a line must be a string, got {name!r}.")
@@ -361,9 +357,7 @@ def _check_total(total: int, lines, pairs, right: int) -> Iterator[Finding]:
         says = f"the lines add up to {summed:,}; the stated {total:,} is {gap:,} {side}. "
         yield Finding("sum", None, "total", says + _explain(lines, pairs, total - summed))
     if total != right:
-        says = (
-            f"{total:,} is {abs(total - right):,} too {'many' if total > right else 'few'}. Right: {right:,}."
-        )
+        says = f"{total:,} is {abs(total - right):,} too {'many' if total > right else 'few'}. Right: {right:,}."
         yield Finding("total", None, "total", says)
 
 
@@ -408,9 +402,7 @@ def _check_bytes(size_bytes, mebibytes, total: int, right: int) -> Iterator[Find
         raise ConfigError(f"mebibytes must be a number, got {mebibytes!r}.")
     stated, correct = (BYTES_EACH * total if size_bytes is None else size_bytes), BYTES_EACH * right
     if not _rounds_to(stated / MIB, mebibytes):
-        unit = (
-            " That would be right in MB, units of 10^6 bytes." if _rounds_to(stated / MB, mebibytes) else ""
-        )
+        unit = " That would be right in MB, units of 10^6 bytes." if _rounds_to(stated / MB, mebibytes) else ""
         says = f"{stated:,} bytes are {stated / MIB:,.1f} MiB (2^20 bytes), not {mebibytes:,}.{unit}"
         yield Finding("bytes", None, "MiB", says)
     elif stated != correct:

@@ -73,9 +73,7 @@ def conv_params(
     """
     kernel = _kernel(kernel_size, dims)
     in_each, _ = _grouped(in_channels, out_channels, groups)
-    return _rows_of_weights(
-        "*".join(map(str, (*kernel, in_each))), prod(kernel) * in_each, out_channels, bias
-    )
+    return _rows_of_weights("*".join(map(str, (*kernel, in_each))), prod(kernel) * in_each, out_channels, bias)
 
 
 def conv_transpose_params(
@@ -182,9 +180,7 @@ def gru_params(
     return _recurrent(3, input_size, hidden_size, num_layers, bias, bidirectional)
 
 
-def attention_params(
-    embed_dim: int, kdim: int | None = None, vdim: int | None = None, bias: bool = True
-) -> Parameters:
+def attention_params(embed_dim: int, kdim: int | None = None, vdim: int | None = None, bias: bool = True) -> Parameters:
     """Count `torch.nn.MultiheadAttention`: maps for query, key, value, output; heads do not matter; lab 01.
 
     Source: Vaswani et al. (2017), Attention Is All You Need, section 3.2.2.
@@ -215,9 +211,7 @@ def _grouped(in_channels: int, out_channels: int, groups: int) -> tuple[int, int
     groups = whole("groups", groups, 1)
     for name, n in (("in_channels", in_channels), ("out_channels", out_channels)):
         if whole(name, n, 1) % groups:
-            raise ConfigError(
-                f"{name} must be a multiple of groups={groups}, got {n}. Change one of the two."
-            )
+            raise ConfigError(f"{name} must be a multiple of groups={groups}, got {n}. Change one of the two.")
     return in_channels // groups, out_channels // groups
 
 
@@ -345,9 +339,7 @@ class Count:
     def _table(self):
         head = ["name", "layer", "formula", "parameters", "buffers"]
         rows = [[r.name, r.layer, r.formula, r.trainable + r.frozen, r.buffers] for r in self.rows]
-        note = (
-            f"{self.total:,} parameters ({self.trainable:,} trainable), {self.buffers:,} numbers in buffers"
-        )
+        note = f"{self.total:,} parameters ({self.trainable:,} trainable), {self.buffers:,} numbers in buffers"
         return head, rows, [note]
 
     def __str__(self) -> str:
@@ -379,9 +371,7 @@ def count(model_or_layers, input_size: Axes | None = None, in_channels: int = 3)
         return Count(tuple(_count_module(model_or_layers)))
     layers = as_layers(model_or_layers)
     if input_size is None:
-        raise ConfigError(
-            "A list of layers needs the size of the images too, as in count(layers, input_size=32)."
-        )
+        raise ConfigError("A list of layers needs the size of the images too, as in count(layers, input_size=32).")
     shape, rows = first_shape(input_size, in_channels), []
     for name, layer in layers:
         p = parameters_of(layer, shape)
@@ -422,7 +412,5 @@ def _count_module(model):
 def _numel(name: str, tensor) -> int:
     """Return the number of elements; say what to do about a lazy layer, which does not know it yet."""
     if type(tensor).__name__.startswith("Uninitialized"):
-        raise ConfigError(
-            f"{name} does not know its size yet (a lazy layer). Run the model on one batch first."
-        )
+        raise ConfigError(f"{name} does not know its size yet (a lazy layer). Run the model on one batch first.")
     return tensor.numel()

@@ -98,9 +98,7 @@ class ConvTranspose(Layer):
 
     def window(self, axis: int, size: int | None = None) -> Window:
         """Raise `ConfigError`: output pixels differ in what they see, so there is no one window."""
-        raise ConfigError(
-            f"{self}: the output pixels of a transposed convolution do not all see equally far."
-        )
+        raise ConfigError(f"{self}: the output pixels of a transposed convolution do not all see equally far.")
 
 
 @dataclass(frozen=True)
@@ -169,9 +167,7 @@ class Linear(Layer):
     def out(self, shape: Shape) -> Shape:
         """Return (out_features,)."""
         if len(shape) != 1:
-            raise ConfigError(
-                f"It needs one row of features and gets {show(shape)}. Put Flatten() before it."
-            )
+            raise ConfigError(f"It needs one row of features and gets {show(shape)}. Put Flatten() before it.")
         if self.in_features not in (None, shape[0]):
             raise ConfigError(f"It has {self.in_features:,} input features and gets {shape[0]:,}.")
         return (whole("out_features", self.out_features, 1),)
@@ -310,9 +306,7 @@ def _check_channels(layer: Layer, shape: Shape, in_channels: int | None = None) 
     groups = whole("groups", getattr(layer, "groups", 1), 1)
     out_channels = getattr(layer, "out_channels", groups)
     if shape[0] % groups or out_channels % groups:
-        raise ConfigError(
-            f"groups={groups} must divide the {shape[0]} channels in and the {out_channels} out."
-        )
+        raise ConfigError(f"groups={groups} must divide the {shape[0]} channels in and the {out_channels} out.")
 
 
 # -- from torch, by the names of its classes: this module never imports it --

@@ -36,9 +36,7 @@ class Memory:
     def _table(self):
         names = ("parameters", "gradients", "optimizer", "activations", "total")
         sizes = [getattr(self, name) for name in names]
-        return ["what", "bytes", "MB", "MiB"], [
-            [n, s, s / MB, s / MIB] for n, s in zip(names, sizes, strict=True)
-        ]
+        return ["what", "bytes", "MB", "MiB"], [[n, s, s / MB, s / MIB] for n, s in zip(names, sizes, strict=True)]
 
     def __str__(self) -> str:
         return text_table(*self._table())

@@ -14,9 +14,7 @@ from labkit.errors import ConfigError
 Axes = int | tuple[int, ...]  # one number for every axis, or one for each
 
 
-def conv_out(
-    size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes | str = 0, dilation: Axes = 1
-) -> Axes:
+def conv_out(size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes | str = 0, dilation: Axes = 1) -> Axes:
     """Return the output size of a convolution.
 
     Formula, for each axis: floor((size + 2·padding − dilation·(kernel_size − 1) − 1) / stride) + 1.
@@ -42,9 +40,7 @@ def conv_out(
     >>> conv_out((32, 48), kernel_size=(3, 5), stride=2, padding="valid")
     (15, 22)
     """
-    return _each_axis(
-        _conv_axis, size=size, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
-    )
+    return _each_axis(_conv_axis, size=size, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
 
 
 def pool_out(
@@ -265,14 +261,10 @@ def _checked(size, kernel_size, stride, padding, dilation) -> tuple[int, int, in
 def _conv_axis(size, kernel_size, stride, padding, dilation) -> int:
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise ConfigError(
-                f'padding must be a whole number of at least 0, "same" or "valid", got {padding!r}.'
-            )
+            raise ConfigError(f'padding must be a whole number of at least 0, "same" or "valid", got {padding!r}.')
         size, kernel_size, stride, _, dilation = _checked(size, kernel_size, stride, 0, dilation)
         if padding == "same" and stride != 1:
-            raise ConfigError(
-                f'padding "same" needs stride 1, got stride {stride}. Give the padding as a number.'
-            )
+            raise ConfigError(f'padding "same" needs stride 1, got stride {stride}. Give the padding as a number.')
         if padding == "same":
             return size
         padding = 0

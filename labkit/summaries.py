@@ -112,9 +112,7 @@ class Summary:
         return html_table(*self._table())
 
 
-def summary(
-    model: nn.Module, size, batch_size: int = 1, device=None, dtype: torch.dtype = torch.float32
-) -> Summary:
+def summary(model: nn.Module, size, batch_size: int = 1, device=None, dtype: torch.dtype = torch.float32) -> Summary:
     """Run a network once on zeros, and return what comes out of each layer. Introduced in lab 02.
 
     The model is left as it was: its mode, its batch-norm statistics, its hooks and the random numbers.
@@ -221,9 +219,7 @@ def _multiply_adds(module: nn.Module, args, output) -> int:
     if isinstance(module, CONVS):
         return output.numel() * prod(module.weight.shape[1:])  # (out_channels, in_channels / groups, *kernel)
     if isinstance(module, TRANSPOSED):
-        return args[0].numel() * prod(
-            module.weight.shape[1:]
-        )  # (in_channels, out_channels / groups, *kernel)
+        return args[0].numel() * prod(module.weight.shape[1:])  # (in_channels, out_channels / groups, *kernel)
     if isinstance(module, nn.Linear):
         return output.numel() * module.in_features
     return 0

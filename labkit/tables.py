@@ -32,14 +32,10 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
     >>> html_table(["layer"], [["pool"]])[:44]
     '<table><thead><tr><th>layer</th></tr></thead'
     """
-    styles = [
-        ' style="text-align:right"' if right else ' style="text-align:left"' for right in _numeric(head, rows)
-    ]
+    styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in _numeric(head, rows)]
     top = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = "".join(
-        "<tr>"
-        + "".join(f"<td{s}>{escape(_cell(v))}</td>" for v, s in zip(row, styles, strict=True))
-        + "</tr>"
+        "<tr>" + "".join(f"<td{s}>{escape(_cell(v))}</td>" for v, s in zip(row, styles, strict=True)) + "</tr>"
         for row in rows
     )
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)

@@ -200,10 +200,7 @@ def _see(field, layer: Layer, shape: Shape):
         windows = [layer.window(axis, size) for axis, size in enumerate(shape[1:])]
     except ConfigError:  # a transposed convolution
         return []
-    return [
-        (size + (w.reach - 1) * step, step * w.stride)
-        for (size, step), w in zip(field, windows, strict=False)
-    ]
+    return [(size + (w.reach - 1) * step, step * w.stride) for (size, step), w in zip(field, windows, strict=False)]
 
 
 def _written(layer: Layer, out: Shape) -> int:

@@ -17,9 +17,7 @@ from labkit.layers import Conv, Flatten, Linear, Pool
 
 REPORTED = next(
     source["vgg_d"]
-    for source in tomllib.loads((Path(__file__).parent.parent / "data" / "reported.toml").read_text("utf-8"))[
-        "source"
-    ]
+    for source in tomllib.loads((Path(__file__).parent.parent / "data" / "reported.toml").read_text("utf-8"))["source"]
     if source["key"] == "uchile"
 )
 
@@ -32,9 +30,7 @@ def right_lines(network="D"):
 
 
 def found_in_source():
-    return audit(
-        REPORTED["lines"], REPORTED["total"], size_bytes=REPORTED["bytes"], mebibytes=REPORTED["mebibytes"]
-    )
+    return audit(REPORTED["lines"], REPORTED["total"], size_bytes=REPORTED["bytes"], mebibytes=REPORTED["mebibytes"])
 
 
 def test_source_each_convolution_counts_a_bias_for_each_input_channel():
@@ -181,9 +177,7 @@ def test_lines_left_out_of_the_sum_or_twice_in_it_are_found(chosen, twice):
     lines = right_lines()
     gap = sum(lines[i][2] for i in chosen)
     (found,) = audit(lines, 138_357_544 + (gap if twice else -gap)).of("sum")
-    named = [
-        int(word) for word in found.says.replace("line ", "line|").split("|")[1:] for word in word.split()[:1]
-    ]
+    named = [int(word) for word in found.says.replace("line ", "line|").split("|")[1:] for word in word.split()[:1]]
     assert sum(lines[i - 1][2] for i in named) == gap
     assert len(named) <= len(chosen)
     assert ("twice in" if twice else "left out of") in found.says
@@ -242,9 +236,7 @@ def random_formula(rng, depth=0):
     if depth > 3 or rng.random() < 0.3:
         return str(rng.randint(0, 99))
     left, right = random_formula(rng, depth + 1), random_formula(rng, depth + 1)
-    return rng.choice(
-        [f"({left} {rng.choice('+-*')} {right})", f"-{left}", f"{left}*{right}", f"({left})**2"]
-    )
+    return rng.choice([f"({left} {rng.choice('+-*')} {right})", f"-{left}", f"{left}*{right}", f"({left})**2"])
 
 
 def test_evaluate_is_pythons_arithmetic():

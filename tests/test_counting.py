@@ -264,19 +264,13 @@ def test_multiply_adds_are_the_multiplications_of_a_loop(cin, k, stride, padding
 # -- memory --
 
 
-@pytest.mark.parametrize(
-    ("optimizer", "options"), [("sgd", {}), ("momentum", {"momentum": 0.9}), ("adam", {})]
-)
+@pytest.mark.parametrize(("optimizer", "options"), [("sgd", {}), ("momentum", {"momentum": 0.9}), ("adam", {})])
 def test_optimizer_state_is_torchs(optimizer, options):
     net = nn.Linear(10, 10)
-    optim = (torch.optim.Adam if optimizer == "adam" else torch.optim.SGD)(
-        net.parameters(), lr=0.1, **options
-    )
+    optim = (torch.optim.Adam if optimizer == "adam" else torch.optim.SGD)(net.parameters(), lr=0.1, **options)
     net(torch.ones(1, 10)).sum().backward()
     optim.step()
-    held = [
-        v for state in optim.state.values() for v in state.values() if isinstance(v, torch.Tensor) and v.ndim
-    ]
+    held = [v for state in optim.state.values() for v in state.values() if isinstance(v, torch.Tensor) and v.ndim]
     found = training_memory(110, optimizer=optimizer)
     assert found.optimizer == sum(t.numel() * t.element_size() for t in held)
     assert found.parameters == found.gradients == 440

@@ -54,9 +54,7 @@ def compare(family: str, draw):
     rng, refused = random.Random(family), 0
     for i in range(SETTINGS):
         dims = 1 + i % 3
-        theirs, ours, setting = draw(
-            rng, dims, lambda a, b, n=dims: tuple(rng.randint(a, b) for _ in range(n))
-        )
+        theirs, ours, setting = draw(rng, dims, lambda a, b, n=dims: tuple(rng.randint(a, b) for _ in range(n)))
         wanted, got = outcome(theirs), outcome(ours)
         assert got == wanted, f"{family} {setting}: torch {wanted}, ours {got}"
         refused += wanted is None
@@ -239,9 +237,7 @@ def test_receptive_field_of_each_axis_and_of_torch_modules():
     assert receptive_field(layers, axis=1).size == 5
     net = nn.Sequential(nn.Conv2d(3, 8, (3, 5)), nn.ReLU(), nn.MaxPool2d((2, 1)))
     assert receptive_field(net, axis=1) == receptive_field(layers, axis=1)
-    assert (
-        receptive_field([layer for layer in VGG["D"] if not isinstance(layer, (Linear, Flatten))]).size == 212
-    )
+    assert receptive_field([layer for layer in VGG["D"] if not isinstance(layer, (Linear, Flatten))]).size == 212
 
 
 @pytest.mark.parametrize("layer", [Linear(10), AdaptivePool(1), ConvTranspose(8, 3)])
@@ -317,13 +313,9 @@ def test_an_impossible_size_names_the_layer_and_the_smallest_image(rng, size):
     with pytest.raises(RuntimeError):
         modules(torch.zeros(1, 3, least - 1, least - 1, device="meta"))
     if size >= least:
-        assert trace(layers, size).out_shape == tuple(
-            modules(torch.zeros(1, 3, size, size, device="meta")).shape[1:]
-        )
+        assert trace(layers, size).out_shape == tuple(modules(torch.zeros(1, 3, size, size, device="meta")).shape[1:])
     else:
-        with pytest.raises(
-            ConfigError, match=rf"Layer \d+, (Conv|Pool)\(.*takes is {least} × {least} pixels"
-        ):
+        with pytest.raises(ConfigError, match=rf"Layer \d+, (Conv|Pool)\(.*takes is {least} × {least} pixels"):
             trace(layers, size)
 
 

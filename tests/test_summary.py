@@ -141,11 +141,7 @@ def test_lstm_and_attention(capsys):
         theirs(capsys, model, (3, 5))  # its fault: the state is a tuple in a tuple
     encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     found = summary(encoder, (3, 8))
-    assert (
-        found.total
-        == sum(p.numel() for p in encoder.parameters())
-        == sum(row.parameters for row in found.rows)
-    )
+    assert found.total == sum(p.numel() for p in encoder.parameters()) == sum(row.parameters for row in found.rows)
 
 
 def test_device_may_be_a_string_or_an_object_and_any_device(capsys):
