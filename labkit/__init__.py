@@ -1,8 +1,9 @@
 """labkit: the library of the CNN coursework lab.
 
-Small on purpose: read it. The modules, in reading order: sizes, data, models, train, ledger, experiments,
-plots. Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
-`import labkit` costs nothing; each name below is fetched when it is first used.
+Small on purpose: read it. The modules, in reading order: sizes, layers, counting, memory, hand_count,
+tracing, auditing, data, models, summaries, train, ledger, experiments, plots. Importing the package imports
+none of them, so that `python -m labkit book` runs on a bare Python and `import labkit` costs nothing; each
+name below is fetched when it is first used.
 """
 
 from importlib import import_module
@@ -16,22 +17,36 @@ _HOME = {  # public name: the module it lives in
     "LabkitError": "errors",
     "Recipe": "train",
     "Run": "ledger",
+    "VGG": "hand_count",
+    "adaptive_pool_out": "sizes",
+    "audit": "auditing",
     "available": "models",
     "build": "models",
+    "by_hand": "hand_count",
     "check": "exercises",
     "conv_out": "sizes",
+    "conv_transpose_out": "sizes",
+    "count": "counting",
     "count_parameters": "models",
     "fit": "train",
+    "kernels_for": "sizes",
     "lab": "experiments",
     "labs": "experiments",
     "load": "data",
     "pool_out": "sizes",
+    "receptive_field": "layers",
     "reported": "ledger",
+    "same_padding": "sizes",
     "score": "train",
+    "smallest_input": "tracing",
+    "summary": "summaries",
+    "trace": "tracing",
+    "training_memory": "memory",
 }
 _MODULES = (
-    "callbacks", "cli", "data", "errors", "exercises", "experiments", "files", "ledger", "models", "plots",
-    "sizes", "train",
+    "auditing", "callbacks", "cli", "counting", "data", "errors", "exercises", "experiments", "files",
+    "formulas", "hand_count", "layers", "ledger", "memory", "models", "plots", "sizes", "summaries",
+    "tables", "tracing", "train",
 )  # fmt: skip
 
 __all__ = [*_HOME, "__version__"]

@@ -1,11 +1,11 @@
-"""The command line: labkit list · run · compare · data · doctor (and book, test, notebooks, see workspace.py).
+"""The command line: labkit list · run · compare · count · data · doctor (and book, test, notebooks, see workspace.py).
 
 Not here: any work. Each command reads its arguments, calls the library and prints.
 """
 
 import click
 
-from labkit.errors import LabkitError
+from labkit.errors import LabkitError, unknown
 
 
 class _Commands(click.Group):
@@ -83,6 +83,28 @@ def compare(name):
         click.echo(chosen.compare().to_string() + "\n")
         click.echo(chosen.verdicts().to_string())
     click.echo("\nrecorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
+
+
+@commands.command()
+@click.argument("network")
+def count(network):
+    """Count a VGG network by hand and audit the source's own count: vgg-a to vgg-e; or any model by name."""
+    from labkit import auditing, hand_count, ledger, models, summaries
+
+    if network.lower().startswith("vgg-"):
+        letter = network[4:].upper()
+        click.echo(str(hand_count.by_hand(letter)))
+        if letter == "D":
+            source = ledger.reported("uchile", "vgg_d")
+            found = auditing.audit(
+                source["lines"], source["total"], size_bytes=source["bytes"], mebibytes=source["mebibytes"]
+            )
+            click.echo(f"\nThe first coursework's count of the same network:\n{found}")
+        return
+    known = [*(f"vgg-{letter.lower()}" for letter in hand_count.VGG), *models.available()]
+    if network not in known:
+        raise unknown("network to count", network, known)
+    click.echo(str(summaries.summary(models.build(network), (3, 32, 32))))
 
 
 @commands.group()

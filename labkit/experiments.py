@@ -72,7 +72,7 @@ class Lab:
         name: the name of its notebook.
         title: its question.
         source, section: where its figures stand in reported.toml.
-        arms: what is compared.
+        arms: what is compared; none in a lab that trains nothing.
         quick, full: the two budgets.
         claims: what the source says in words.
     """
@@ -81,9 +81,9 @@ class Lab:
     title: str
     source: str
     section: str
-    arms: tuple[Arm, ...]
-    quick: Budget
-    full: Budget
+    arms: tuple[Arm, ...] = ()
+    quick: Budget | None = None
+    full: Budget | None = None
     claims: tuple[Claim, ...] = ()
 
     def budget(self, name: str | None = None) -> tuple[str, Budget]:
@@ -91,6 +91,8 @@ class Lab:
         name = name or os.environ.get("LABKIT_BUDGET") or "quick"
         if name not in BUDGETS:
             raise unknown("budget", name, BUDGETS)
+        if not self.arms:
+            raise ConfigError(f"{self.name} trains nothing: there is nothing to run or to compare. Open its notebook.")
         return name, getattr(self, name)
 
     def plan(self, budget: str | None = None, seeds: int | None = None, arms: list[str] | None = None) -> list[Run]:
@@ -202,13 +204,14 @@ class Lab:
 
     def cost(self) -> str:
         """Return one line: what the notebook and the full budget cost, both from measured records."""
-        full = self.recorded("full")
         parts = []
         measured = bundled("results") / self.name / "cost.json"
         if measured.is_file():
             quick = json.loads(measured.read_text())
             parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
-        if full:
+        if not self.arms:
+            parts.append("Trains nothing")
+        elif full := self.recorded("full"):
             minutes = median(run.value("seconds_per_epoch") * len(run.history) for run in full) / 60
             parts.append(
                 f"Full: {len(full)} runs of {full[0].recipe['epochs']} epochs on {self.full.images}, "
@@ -349,6 +352,18 @@ def lab(name: str) -> Lab:
 
 
 _ALL = (
+    Lab(
+        name="01-counting-parameters",
+        title="Counting: how many parameters does VGG-16 have, and where?",
+        source="uchile",
+        section="vgg_d",
+    ),
+    Lab(
+        name="02-output-sizes",
+        title="Sizes: what comes out of a convolution?",
+        source="itba",
+        section="conv_out",
+    ),
     Lab(
         name="03-dropout",
         title="Dropout: does turning units off help?",

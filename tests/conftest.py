@@ -1,0 +1,59 @@
+"""What several test files need: the built book, served from this machine, and a real browser."""
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from labkit import workspace
+
+ROOT = Path(__file__).parent.parent
+NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
+
+
+@pytest.fixture(scope="session")
+def html():
+    """Build the book as `make book` does, and return the folder of its pages."""
+    before = tracked()
+    assert workspace.book(workspace.environment()) == 0, (ROOT / "_build/book.log").read_text()[-3000:]
+    assert tracked() == before, "building the book changed tracked files"
+    return ROOT / "_build" / "html"
+
+
+def tracked() -> str:
+    return subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; where there is none the tests are skipped with one line, in CI they fail."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(html):
+    """Serve the built pages from this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(html)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
