@@ -27,7 +27,6 @@ _HOME = {  # public name: the module it lives in
     "conv_out": "sizes",
     "conv_transpose_out": "sizes",
     "count": "counting",
-    "count_parameters": "models",
     "fit": "train",
     "kernels_for": "sizes",
     "lab": "experiments",

@@ -15,11 +15,12 @@ from statistics import median
 import torch
 
 from labkit import ledger
+from labkit.counting import count
 from labkit.data import Batches, load
 from labkit.errors import ConfigError, unknown
 from labkit.files import bundled, cache_dir
 from labkit.ledger import Claim, Run
-from labkit.models import build, count_parameters
+from labkit.models import build
 from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, read_checkpoint, score
 
 BUDGETS = ("quick", "full")
@@ -254,7 +255,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
         run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
         image_size=splits.train.image_size, **options,
     )  # fmt: skip
-    run.model = {**model.spec, "params": count_parameters(model)}
+    run.model = {**model.spec, "params": count(model).total}
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
     run.device, run.versions = describe_device(where), versions()
     checkpoint = checkpoint_path(run)

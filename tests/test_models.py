@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from labkit.counting import count
 from labkit.errors import ConfigError
-from labkit.models import available, build, count_parameters
+from labkit.models import available, build
 
 SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixels, counted by hand
     ("cnn", {"blocks": 1}, 448 + (15 * 15 * 16 + 1) * 50 + 510),
@@ -19,7 +20,7 @@ def test_every_entry_is_tested():
 
 @pytest.mark.parametrize(("name", "options", "params"), SETTINGS)
 def test_parameter_count(name, options, params):
-    assert count_parameters(build(name, **options)) == params
+    assert count(build(name, **options)).total == params
 
 
 @pytest.mark.parametrize(("name", "options", "params"), SETTINGS)
