@@ -1,0 +1,132 @@
+"""One run from its plan to its record: build, train, look at the test set once, write down what it cost.
+
+Not here: which runs a lab has (experiments.py), and what a record holds (ledger.py).
+"""
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from labkit import ledger
+from labkit.counting import count
+from labkit.data import Batches, load
+from labkit.files import cache_dir
+from labkit.ledger import Run
+from labkit.models import build
+from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, read_checkpoint, score
+
+
+def same_training(a: Run, b: Run) -> bool:
+    """Tell whether two runs train the same network with the same recipe on the same data set.
+
+    A field that a recipe has got since an old record was made stands at its default in that record.
+    """
+    same_data = all(a.data.get(key) == b.data.get(key) for key in ("name", "train_per_class"))
+    same_model = all(a.model.get(key) == value for key, value in b.model.items())
+    return Recipe(**a.recipe) == Recipe(**b.recipe) and same_data and same_model
+
+
+def checkpoint_path(run: Run) -> Path:
+    """Return where the checkpoint of an unfinished run lies."""
+    record = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    return cache_dir() / "checkpoints" / run.lab / run.budget / f"{record.stem}.pt"
+
+
+def train_run(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+    """Train one run, write its record after every epoch, and look at the test set once, at the end.
+
+    A run that was stopped goes on after its last finished epoch.
+    """
+    where = pick_device(device)
+    splits = load(run.data["name"])
+    if run.data["train_per_class"]:
+        splits = splits._replace(train=splits.train.per_class(run.data["train_per_class"]))
+    recipe = Recipe(**run.recipe)
+    options = {k: v for k, v in run.model.items() if k != "name"}
+    torch.manual_seed(run.seed)  # the weights
+    model = build(
+        run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
+        image_size=splits.train.image_size, **options,
+    )  # fmt: skip
+    run.model = {**model.spec, "params": count(model).total}
+    run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
+    run.device, run.versions = describe_device(where), versions()
+    checkpoint = checkpoint_path(run)
+
+    def keep(row: dict) -> None:
+        run.history.append(row)
+        run.save(path)
+        if report:
+            report(run)
+
+    if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
+        run.history = read_checkpoint(checkpoint)["history"]
+    more = callbacks(run) if callbacks else []
+    try:
+        history = fit(
+            model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+            callbacks=[keep, *more], progress=progress,
+        )  # fmt: skip
+    finally:
+        for callback in more:
+            callback.close()
+    finish(run, model, splits, history, recipe)
+    run.save(path)
+    checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def finish(run, model, splits, history: History, recipe: Recipe) -> None:
+    """Fill in what is known after training: best epoch, final scores (the test set's too), cost."""
+    device = next(model.parameters()).device
+    stats = splits.train.mean_std
+    run.history = history.rows
+    run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
+    run.final = {
+        part.split: score(
+            model,
+            Batches(part.to(device), EVAL_BATCH, mean_std=stats),
+            recipe.precision,
+            part.split == "test",
+        )
+        for part in splits
+    }
+    run.images_per_second = median(history["images_per_second"])
+    run.seconds = sum(history["seconds"])
+    run.peak_memory = peak_memory(device)
+    run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    run.finished = True
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the device in words, such as "2 CPU threads" or the name of the GPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else "an Apple GPU (mps)"
+
+
+def versions() -> dict:
+    """Return the versions that a result may depend on."""
+    from importlib.metadata import version
+
+    import labkit
+
+    return {
+        "labkit": labkit.__version__, "torch": torch.__version__, "torchvision": version("torchvision"),
+        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
+    }  # fmt: skip
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the highest memory so far in bytes: of the GPU, or of the process; None where it cannot be read."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    kilobyte = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte
