@@ -382,7 +382,7 @@ def count(model_or_layers, input_size: Axes | None = None, in_channels: int = 3)
 
 
 def first_shape(input_size: Axes, in_channels: int) -> Shape:
-    """Return (channels, height, width) of a square size, (channels, *sizes) of a tuple.
+    """Return (channels, height, width) for one number, (channels, and then each size) for a tuple.
 
     >>> first_shape(32, 3), first_shape((100,), 1)
     ((3, 32, 32), (1, 100))

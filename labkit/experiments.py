@@ -182,8 +182,8 @@ class Lab:
                 yours = [run.value(metric) for run in quick if run.arm == arm]
                 rows.append({
                     "arm": arm, "figure": metric, "reported": f"{value:.2f}",
-                    f"recorded ({self.full.images})": str(ledger.summarise(ours)) if ours else "not run",
-                    f"yours ({self.quick.images})": str(ledger.summarise(yours)) if yours else "not run",
+                    f"recorded ({self.full.images})": _unbroken(ledger.summarise(ours)) if ours else "not run",
+                    f"yours ({self.quick.images})": _unbroken(ledger.summarise(yours)) if yours else "not run",
                     "verdict": ledger.verdict(value, ours),
                 })  # fmt: skip
         return pd.DataFrame(rows).set_index(["arm", "figure"])
@@ -214,6 +214,11 @@ class Lab:
         else:
             parts.append("Full: not run")
         return ". ".join(parts) + "."
+
+
+def _unbroken(summary: ledger.Summary) -> str:
+    """Return a summary that a narrow column of a table does not break over two lines."""
+    return str(summary).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def labs() -> list[Lab]:

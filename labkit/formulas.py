@@ -1,4 +1,4 @@
-"""Arithmetic in a string, worked out without `eval`: whole numbers, + - * / // **, parentheses.
+"""Arithmetic in a string, worked out without `eval`: whole numbers, the operators of `ALLOWED`, parentheses.
 
 Everything else is refused, and so are numbers too large to mean anything. Pure Python: needs no torch.
 """
@@ -23,8 +23,8 @@ def evaluate(formula: str) -> int:
     """Return the value of an arithmetic formula. Introduced in lab 01.
 
     Args:
-        formula: whole numbers, + - * / // **, unary minus and parentheses; at most 200 characters. A division
-            with / must come out even.
+        formula: whole numbers, plus, minus, times, both divisions, powers and parentheses, as Python writes
+            them; at most 200 characters. A division with one slash must come out even.
 
     Returns:
         The value, between -10^18 and 10^18.

@@ -257,8 +257,8 @@ class ReceptiveField:
 def receptive_field(layers, axis: int = 0) -> ReceptiveField:
     """Return the receptive field of one pixel after a chain of layers, on one axis. Introduced in lab 02.
 
-    Formula, layer by layer: size += (reach − 1)·stride; start += ((reach − 1)/2 − padding)·stride;
-    stride *= the layer's own stride; where reach = dilation·(kernel_size − 1) + 1.
+    Formula, layer by layer: size grows by (reach − 1)·stride, start by ((reach − 1)/2 − padding)·stride, then
+    stride is multiplied by the layer's own; where reach = dilation·(kernel_size − 1) + 1.
     Source: Araujo, Norris & Sim (2019), Computing Receptive Fields of Convolutional Neural Networks, Distill.
 
     Args:

@@ -156,7 +156,7 @@ def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pict
         axes.barh(place, mean, color=PALETTE[place % len(PALETTE)], height=0.6, xerr=sd or None, capsize=3)
         digits = digits_for(sd)
         text = f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "")
-        axes.text(mean + sd, place, f"  {text}", va="center", fontsize=9)
+        axes.text(mean + sd, place, f"    {text}", va="center", fontsize=9)
         said.append(f"{name} {text}")
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()

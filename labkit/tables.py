@@ -29,8 +29,8 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
 def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[str] = ()) -> str:
     """Return the same table as HTML, every cell escaped.
 
-    >>> html_table(["layer"], [["pool"]])[:44]
-    '<table><thead><tr><th>layer</th></tr></thead'
+    >>> html_table(["layer"], [["pool"]])[:60]
+    '<table class="dataframe"><thead><tr><th>layer</th></tr></thea'
     """
     styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in _numeric(head, rows)]
     top = "".join(f"<th>{escape(title)}</th>" for title in head)
@@ -39,7 +39,7 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
         for row in rows
     )
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{below}"
+    return f'<table class="dataframe"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{below}'
 
 
 def _numeric(head, rows) -> list[bool]:
