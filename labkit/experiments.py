@@ -259,7 +259,7 @@ _ALL = (
             Arm("p=0.5", "cnn", {"blocks": 2, "dropout": 0.5}),
             Arm("p=0.0", "cnn", {"blocks": 2, "dropout": 0.0}),
         ),
-        quick=Budget("fashion-mnist-small", Recipe(epochs=30, batch_size=32, lr=2e-3), seeds=1, train_per_class=100),
+        quick=Budget("fashion-mnist-small", Recipe(epochs=30, batch_size=64, lr=3e-3), seeds=1, train_per_class=100),
         full=Budget("cifar10", Recipe(epochs=30), seeds=5),
         claims=(
             Claim(

@@ -230,4 +230,4 @@ def test_several_inputs_integers_and_layers_never_called():
     ]
     found = summary(nn.Sequential(nn.Embedding(9, 4)), (5,), dtype=torch.long)
     assert found.rows[0].out_shapes == ((1, 5, 4),)
-    assert found._repr_html_().startswith("<table>")
+    assert found._repr_html_().startswith("<table class=")
