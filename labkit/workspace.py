@@ -166,7 +166,12 @@ def drop_stale() -> None:
     mark = root / "_build" / "made-with"
     if mark.is_file() and mark.read_text() == now:
         return
-    for path in (root / "_build" / ".jupyter_cache", root / "_build" / ".doctrees", *_quick()):
+    for path in (
+        root / "_build" / ".jupyter_cache",
+        root / "_build" / ".doctrees",
+        root / "_build" / "html",
+        *_quick(),
+    ):
         shutil.rmtree(path, ignore_errors=True)
     mark.parent.mkdir(exist_ok=True)
     mark.write_text(now)

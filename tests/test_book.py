@@ -115,9 +115,8 @@ def test_solutions_unfold(address, browser):
 
 
 def test_the_search_box_finds_the_lab(address, browser):
-    with opened(browser, f"{address}/index.html", viewport={"width": 1280, "height": 900}) as (page, seen):
-        page.wait_for_timeout(500)
-        page.keyboard.press("Control+k")
+    with opened(browser, f"{address}/book/index.html", viewport={"width": 1280, "height": 900}) as (page, seen):
+        page.locator(".search-button__button:visible").first.click()
         page.keyboard.type("over-fitting")
         page.keyboard.press("Enter")
         page.wait_for_selector("ul.search li a", timeout=10_000)
