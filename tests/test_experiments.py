@@ -99,9 +99,13 @@ def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
 COMMAND = [sys.executable, "-u", "-m", "labkit", "run", "03-dropout", "--arm", "p=0.0"]
 
 
-def start(cache, **more):
-    env = os.environ | {"LABKIT_CACHE": str(cache)} | more
-    return subprocess.Popen(COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(cache):
+    """Start the command as a terminal would: a test run in the background of a shell ignores Ctrl-C, and passes that on."""
+    heed = (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None
+    env = os.environ | {"LABKIT_CACHE": str(cache)}
+    return subprocess.Popen(
+        COMMAND, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+    )  # fmt: skip
 
 
 def wait_for_epoch(process, number):
