@@ -31,7 +31,9 @@ def run(args: list[str]) -> int:
     if command == "book" and rest:
         raise LabkitError("`book` takes no arguments. For the full budget set LABKIT_BUDGET=full.")
     python = environment()
-    return {"book": book, "test": test, "notebooks": notebooks}[command](python, *([rest] if command != "book" else []))
+    if command == "book":
+        return book(python)
+    return test(python, rest) if command == "test" else notebooks(python, rest)
 
 
 def environment() -> Path:

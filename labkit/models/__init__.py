@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from torch import nn
 
 from labkit.errors import ConfigError, unknown
+from labkit.sizes import whole
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
@@ -56,13 +57,9 @@ def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size:
     """
     if name not in _BUILDERS:
         raise unknown("model", name, _BUILDERS)
-    for what, value, least in (
-        ("in_channels", in_channels, 1),
-        ("num_classes", num_classes, 2),
-        ("image_size", image_size, 1),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{what} must be a whole number of at least {least}, got {value!r}.")
+    in_channels = whole("in_channels", in_channels, 1)
+    num_classes = whole("num_classes", num_classes, 2)
+    image_size = whole("image_size", image_size, 1)
     try:
         model = _BUILDERS[name](in_channels, num_classes, image_size, **options)
     except TypeError as error:
