@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import labkit
+from labkit.augment import Crop, Flip
 from labkit.files import data_dir
 
 IMAGES, BATCH = 12_800, 128
@@ -33,7 +34,7 @@ def fresh_model() -> nn.Module:
 
 
 def time_fit(train) -> float:
-    recipe = labkit.Recipe(epochs=1, batch_size=BATCH, flip=True, crop=4)
+    recipe = labkit.Recipe(epochs=1, batch_size=BATCH, augment=(Flip(), Crop(4)))
     return labkit.fit(fresh_model(), train, None, recipe, device="cpu", progress=False).last["images_per_second"]
 
 

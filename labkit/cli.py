@@ -72,17 +72,27 @@ def _print_epoch(run) -> None:
 @commands.command()
 @click.argument("name")
 def compare(name):
-    """Print the reported figures beside the recorded ones, with a verdict on each, and on each claim."""
+    """Print the reported figures of a lab (03-dropout) or of a whole source (uchile) beside ours, with verdicts."""
     import pandas as pd
 
+    from labkit import ledger, sources
     from labkit.experiments import lab
 
-    chosen = lab(name)
-    with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_colwidth", None):
-        click.echo(f"{chosen.title}  (source: {chosen.source})\n")
-        click.echo(chosen.compare().to_string() + "\n")
-        click.echo(chosen.verdicts().to_string())
-    click.echo("\nrecorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
+    if name in ledger.reported():
+        title = f"{ledger.reported(name)['title']}: what it reports, and what we found"
+        tables = [sources.compare_source(name), sources.claims_of(name)]
+        left = sources.not_in_a_lab(name)
+    else:
+        chosen = lab(name)
+        title, tables, left = chosen.title, [chosen.compare(), chosen.verdicts()], []
+    click.echo(title)
+    with pd.option_context("display.width", 200, "display.max_rows", None, "display.max_colwidth", None):
+        for table in tables:
+            if len(table):
+                click.echo(f"\n{table.to_string()}")
+    if left:
+        click.echo(f"\nNot in a lab yet: {', '.join(left)}.")
+    click.echo("\nours, recorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
 
 
 @commands.command()

@@ -17,13 +17,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labkit import fetch
+from labkit.augment import Normalize, apply_all
 from labkit.errors import ConfigError, DataError, unknown
 from labkit.files import bundled
+from labkit.sizes import whole
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FASHION_CLASSES = (
     "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+CHUNK = 512  # images that are normalised at a time: a second float copy of a huge batch would cost memory
 BUNDLED = "fashion-mnist-small"
 BUNDLED_SHA256 = "b9f85243fb02de83c5720e2c88750ade70e786eb5012f1867391157b0fb9a836"
 
@@ -121,6 +124,24 @@ class ImageSet:
                 raise ConfigError(f"Class {name} of {self.name} has {len(members)} images; asked for {count} of each.")
             chosen.append(members[:count])
         return self.take(torch.cat(chosen).sort().values)
+
+    def shuffled(self, seed: int = 0) -> "ImageSet":
+        """Return the set with the pixels of every image in another order, the same for all. Introduced in lab 05.
+
+        The channels of a pixel stay together. Sets of equal size and seed get the same order.
+        """
+        pixels = self.images.flatten(2)  # (N, C, H, W) -> (N, C, H * W)
+        order = torch.randperm(pixels.shape[2], generator=torch.Generator().manual_seed(seed))
+        return replace(self, images=pixels[:, :, order.to(pixels.device)].view_as(self.images))
+
+    def resized(self, size: int) -> "ImageSet":
+        """Return the set with images of `size` x `size` pixels, bilinear with antialias. Introduced in lab 07."""
+        size = whole("size", size, 1)
+        parts = [
+            F.interpolate(part.float(), size=(size, size), mode="bilinear", antialias=True).round().byte()
+            for part in self.images.split(1000)  # in chunks: only a part is float at a time
+        ]
+        return replace(self, images=torch.cat(parts))
 
 
 class Splits(NamedTuple):
@@ -242,35 +263,27 @@ _LOADERS = {BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mni
 class Batches:
     """Iterate over a set in float32 batches (B, C, H, W), normalised, on the set's device. Introduced in lab 03.
 
-    Order, flips and shifts are drawn for each image from `seed` and the number of the epoch alone, on the
-    CPU: the same on every device, and the same whether a training ran through or was resumed. Set `epoch`
-    before iterating.
+    Order and transforms are drawn from `seed` and the number of the epoch alone, on the CPU: the same on every
+    device, and the same whether a training ran through or was resumed. Set `epoch` before iterating.
 
     Args:
         data: the images; the batches come on the device that they lie on.
         batch_size: images a batch, at least 1; the last batch may be smaller.
         mean_std: mean and sd of each channel, (C,) each, of the *training* images; default: of `data`.
         shuffle: whether to draw a new order for each epoch.
-        flip: whether to mirror each image left to right with a chance of one half.
-        crop: pixels of black padding, at least 0, out of which a window of the old size is cut at random.
+        augment: transforms of `labkit.augment`, done in their order before the images are normalised.
         seed: start of the random draws.
 
     Yields:
         X, (B, C, H, W) float32 with mean 0 and sd 1 a channel over the training images; y, (B,) int64.
     """
 
-    def __init__(self, data, batch_size, *, mean_std=None, shuffle=False, flip=False, crop=0, seed=0):
+    def __init__(self, data, batch_size, *, mean_std=None, shuffle=False, augment=(), seed=0):
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size must be a whole number of at least 1, got {batch_size!r}.")
-        if not isinstance(crop, int) or not 0 <= crop < data.image_size:
-            raise ConfigError(f"crop must be 0 to {data.image_size - 1} pixels, got {crop!r}.")
         self.data, self.batch_size, self.shuffle = data, batch_size, shuffle
-        self.flip, self.crop, self.seed, self.epoch = flip, crop, seed, 0
-        mean, std = (t.to(data.images.device).view(1, -1, 1, 1) for t in mean_std or data.mean_std)
-        if (std == 0).any():
-            raise ConfigError("A channel has the same value in every pixel: its sd is 0, it cannot be normalised.")
-        # (x / 255 - mean) / std in one multiplication and one addition
-        self.scale, self.shift = 1 / (255 * std), -mean / std
+        self.augment, self.seed, self.epoch = tuple(augment), seed, 0
+        self.normalize = Normalize(*(t.tolist() for t in mean_std or data.mean_std))
 
     def __len__(self) -> int:
         return -(-len(self.data) // self.batch_size)
@@ -280,18 +293,17 @@ class Batches:
         generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
         count = len(self.data)
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
-        flips = torch.rand(count, generator=generator) < 0.5 if self.flip else None
-        shifts = torch.randint(0, 2 * self.crop + 1, (count, 2), generator=generator) if self.crop else None
         for start in range(0, count, self.batch_size):
-            part = slice(start, start + self.batch_size)
-            index = order[part].to(images.device)
-            X = images[index]  # (B, C, H, W), still uint8
-            if shifts is not None:
-                X = random_crop(X, shifts[part].to(images.device), self.crop)
-            if flips is not None:
-                X = torch.where(flips[part].to(images.device).view(-1, 1, 1, 1), X.flip(3), X)
-            X = X.to(torch.float32, memory_format=memory_format(X.device))
-            yield X.mul_(self.scale).add_(self.shift), labels[index]
+            index = order[start : start + self.batch_size].to(images.device)
+            X = apply_all(self.augment, images[index], generator)  # (B, C, H, W)
+            yield self._normalized(X), labels[index]
+
+    def _normalized(self, X: Tensor) -> Tensor:
+        """Return a batch normalised and laid out for convolutions, a part at a time."""
+        out = torch.empty_like(X, dtype=torch.float32, memory_format=memory_format(X.device))
+        for part, place in zip(X.split(CHUNK), out.split(CHUNK), strict=True):
+            place.copy_(self.normalize(part))
+        return out
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
@@ -300,21 +312,3 @@ def memory_format(device: torch.device) -> torch.memory_format:
     It changes neither shapes nor results, only the order of the bytes.
     """
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
-
-
-def random_crop(X: Tensor, shifts: Tensor, padding: int) -> Tensor:
-    """Pad each image with black and cut out a window of the old size, each at its own place.
-
-    Args:
-        X: images, (B, C, H, W), any dtype.
-        shifts: (B, 2) int64, 0 to 2·padding: row and column of each window; `padding` leaves an image as it is.
-        padding: pixels added on each side.
-
-    Returns:
-        The windows, (B, C, H, W).
-    """
-    height, width = X.shape[2:]
-    padded = F.pad(X, (padding,) * 4)
-    # A view of all windows, no copy: (B, C, 2p+1, 2p+1, H, W); then one window an image is copied out of it.
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-    return windows[torch.arange(len(X), device=X.device), :, shifts[:, 0], shifts[:, 1]]

@@ -9,16 +9,17 @@ import json
 import math
 import re
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
 
-from labkit.errors import DataError, unknown
+from labkit.errors import ConfigError, DataError, unknown
 from labkit.files import bundled, cache_dir, write_atomic
 
 LEVEL = 0.95  # of every interval in the book
 ROUNDING = 0.005  # the sources print two decimals
+ABOUT = 0.05  # share that a round figure ("about 25,000") may be off
 
 
 @dataclass
@@ -68,6 +69,15 @@ class Run:
             raise unknown("metric", metric, METRICS)
         return METRICS[metric](self)
 
+    def until(self, epoch: int) -> "Run":
+        """Return the run as it stood after an epoch: its rows up to there, and no final scores.
+
+        That is what a shorter training would have given only where the schedule is constant.
+        """
+        if not 1 <= epoch <= len(self.history):
+            raise ConfigError(f"{self.label} has epochs 1 to {len(self.history)}, asked for {epoch}.")
+        return replace(self, history=self.history[:epoch], final={})
+
     def save(self, path: Path) -> None:
         """Write the record, whole or not at all."""
         write_atomic(path, (json.dumps(asdict(self), indent=1) + "\n").encode())
@@ -88,7 +98,13 @@ METRICS = {  # name: how it is read off a run; train and val at the end of train
     "val_loss_rise": lambda run: run.value("val_loss") - run.value("val_loss_best"),
     # the median: an epoch during which the machine did something else does not count
     "seconds_per_epoch": lambda run: median(row["seconds"] for row in run.history),
+    "minutes": lambda run: run.value("seconds_per_epoch") * len(run.history) / 60,
+    # how much better the network is on images that it has learned from; dropout off for both
+    "acc_gap": lambda run: run.value("train_acc_eval") - run.value("val_acc"),
     "params": lambda run: run.model["params"],
+    # what a source gives in round figures: its verdict allows ABOUT
+    "params_about": lambda run: run.model["params"],
+    "bytes_about": lambda run: 4 * run.model["params"],  # float32
 }
 
 
@@ -207,6 +223,43 @@ def verdict(reported_value: float, values: list[float]) -> str:
     return f"not reproduced: ours is {abs(gap):.2f} {'higher' if gap > 0 else 'lower'}"
 
 
+def verdict_about(reported_value: float, values: list[float]) -> str:
+    """Say whether a figure that a source rounds ("about 25,000") fits ours, which has no spread.
+
+    >>> verdict_about(25_000, [24_234, 24_234])
+    'reproduced: about the same'
+    >>> verdict_about(30_000, [24_234])
+    'not reproduced: ours is 19% lower'
+    """
+    if not values:
+        return "not run"
+    share = summarise(values).mean / reported_value - 1
+    if abs(share) <= ABOUT + 1e-9:
+        return "reproduced: about the same"
+    return f"not reproduced: ours is {abs(share):.0%} {'higher' if share > 0 else 'lower'}"
+
+
+def judge(metric: str, differences: list[float]) -> str:
+    """Say what paired differences of a metric show: "better" or "worse" only where the 95 % interval leaves out 0.
+
+    >>> judge("val_loss", [-0.10, -0.12, -0.11])
+    'better'
+    >>> judge("val_acc", [-0.01, 0.02, 0.0])
+    'no difference seen'
+    """
+    low, high = interval(differences)
+    if len(differences) < 2:
+        return "unclear: one run has no interval"
+    if low <= 0 <= high:
+        return "no difference seen"
+    up = low > 0
+    if "loss" in metric:
+        return "worse" if up else "better"
+    if "acc" in metric and metric != "acc_gap":
+        return "better" if up else "worse"
+    return "higher" if up else "lower"
+
+
 @dataclass(frozen=True)
 class Claim:
     """A sentence of a source, as something that runs can decide.
@@ -216,8 +269,10 @@ class Claim:
         metric: what decides it, one of `METRICS`.
         arm: the arm that it speaks of.
         against: the arm that it is compared with, seed by seed; empty to look at `arm` alone.
-        expect: "lower", "higher" or "equal".
-        margin: "equal": the largest difference that still counts as none; else the smallest that counts.
+        expect: "lower", "higher", "not higher" or "equal".
+        margin: "equal" and "not higher": the largest difference that still counts as none; else the smallest
+            that counts.
+        source: whose sentence it is.
     """
 
     says: str
@@ -226,6 +281,7 @@ class Claim:
     against: str
     expect: str
     margin: float = 0.0
+    source: str = "uchile"
 
     def differences(self, runs: list[Run]) -> list[float]:
         """Return the difference of the two arms, or the metric of the one, for each seed that has both."""
@@ -244,10 +300,10 @@ class Claim:
         if self.expect == "lower":
             low, high = -high, -low
         if self.expect == "equal":
-            holds, fails = (
-                -self.margin <= low and high <= self.margin,
-                low > self.margin or high < -self.margin,
-            )
+            holds = -self.margin <= low and high <= self.margin
+            fails = low > self.margin or high < -self.margin
+        elif self.expect == "not higher":
+            holds, fails = high <= self.margin, low > self.margin
         else:
             holds, fails = low > self.margin, high < self.margin
         return "holds" if holds else "does not hold" if fails else "unclear"

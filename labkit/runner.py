@@ -12,21 +12,37 @@ import torch
 
 from labkit import ledger
 from labkit.counting import count
-from labkit.data import Batches, load
+from labkit.data import Batches, Splits, load
 from labkit.files import cache_dir
 from labkit.ledger import Run
 from labkit.models import build
 from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, read_checkpoint, score
 
+DATA = ("name", "train_per_class", "image_size", "shuffle_pixels")  # what a run may ask of its images
+
 
 def same_training(a: Run, b: Run) -> bool:
-    """Tell whether two runs train the same network with the same recipe on the same data set.
-
-    A field that a recipe has got since an old record was made stands at its default in that record.
-    """
-    same_data = all(a.data.get(key) == b.data.get(key) for key in ("name", "train_per_class"))
+    """Tell whether two runs train the same network with the same recipe on the same data set."""
+    same_data = all(a.data.get(key) == b.data.get(key) for key in DATA)
     same_model = all(a.model.get(key) == value for key, value in b.model.items())
-    return Recipe(**a.recipe) == Recipe(**b.recipe) and same_data and same_model
+    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model
+
+
+def prepare(wanted: dict) -> Splits:
+    """Load the images of a run.
+
+    Args:
+        wanted: name of the data set; train_per_class, image_size in pixels and shuffle_pixels (the seed of the
+            permutation) where they are asked for.
+    """
+    splits = load(wanted["name"])
+    if few := wanted.get("train_per_class"):
+        splits = splits._replace(train=splits.train.per_class(few))
+    if size := wanted.get("image_size"):
+        splits = Splits(*(part.resized(size) for part in splits))
+    if (seed := wanted.get("shuffle_pixels")) is not None:
+        splits = Splits(*(part.shuffled(seed) for part in splits))
+    return splits
 
 
 def checkpoint_path(run: Run) -> Path:
@@ -41,10 +57,8 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
     A run that was stopped goes on after its last finished epoch.
     """
     where = pick_device(device)
-    splits = load(run.data["name"])
-    if run.data["train_per_class"]:
-        splits = splits._replace(train=splits.train.per_class(run.data["train_per_class"]))
-    recipe = Recipe(**run.recipe)
+    splits = prepare(run.data)
+    recipe = Recipe.of(run.recipe)
     options = {k: v for k, v in run.model.items() if k != "name"}
     torch.manual_seed(run.seed)  # the weights
     model = build(
@@ -105,7 +119,8 @@ def describe_device(device: torch.device) -> str:
     """Return the device in words, such as "2 CPU threads" or the name of the GPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else "an Apple GPU (mps)"
+    threads = torch.get_num_threads()
+    return f"{threads} CPU thread{'s' if threads > 1 else ''}" if device.type == "cpu" else "an Apple GPU (mps)"
 
 
 def versions() -> dict:

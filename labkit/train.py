@@ -9,13 +9,14 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.augment import Normalize, Transform, apply_all, make
 from labkit.data import Batches, ImageSet, memory_format
 from labkit.errors import ConfigError, TrainingError, unknown
 from labkit.files import write_atomic
@@ -43,8 +44,7 @@ class Recipe:
         step_factor: "step" only: what the learning rate is multiplied by at a drop.
         label_smoothing: share of the target spread over all classes, in [0, 1).
         clip_norm: largest norm of the gradient, or None.
-        flip: mirror each training image with a chance of one half.
-        crop: pixels of padding for random crops of the training images; 0 for none.
+        augment: transforms of `labkit.augment` for the training images, in their order, such as (Flip(), Crop(4)).
         precision: "float32", or "bf16" for automatic mixed precision.
         early_stop: "val_loss", "val_acc" or None; ends training and restores the best weights.
         patience: early stopping only: epochs without a new best before it stops.
@@ -61,13 +61,16 @@ class Recipe:
     step_factor: float = 0.1
     label_smoothing: float = 0.0
     clip_norm: float | None = None
-    flip: bool = False
-    crop: int = 0
+    augment: tuple[Transform, ...] = ()
     precision: str = "float32"
     early_stop: str | None = None
     patience: int = 5
 
     def __post_init__(self):
+        made = tuple(t if isinstance(t, Transform) else make(t) for t in self.augment)
+        if any(isinstance(t, Normalize) for t in made):
+            raise ConfigError("augment takes no Normalize: Batches normalises every image after the transforms.")
+        object.__setattr__(self, "augment", made)  # the way of a frozen dataclass
         for what, value, known in (
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("schedule", self.schedule, SCHEDULES),
@@ -90,11 +93,27 @@ class Recipe:
             ("step_epochs", self.step_epochs >= 1, "at least 1"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
             ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or None"),
-            ("crop", self.crop >= 0, "at least 0"),
             ("patience", self.patience >= 1, "at least 1"),
         ):
             if not ok:
                 raise ConfigError(f"{what} must be {expected}, got {getattr(self, what)!r}.")
+
+    def as_record(self) -> dict:
+        """Return the fields as a record keeps them: plain values only."""
+        return asdict(self) | {"augment": [asdict(t) for t in self.augment]}
+
+    @classmethod
+    def of(cls, record: dict) -> "Recipe":
+        """Return the recipe of a record. Fields that it lacks stand at their defaults.
+
+        Raises:
+            ConfigError: the record uses a field of an older version of labkit, which no longer exists.
+        """
+        known = {f.name for f in fields(cls)}
+        used = {name: value for name, value in record.items() if name not in known and value}
+        if used:
+            raise ConfigError(f"A recipe no longer has the fields of this record: {used}. Train that run anew.")
+        return cls(**{name: value for name, value in record.items() if name in known})
 
 
 @dataclass
@@ -146,7 +165,7 @@ def fit(
         train: the images to learn from.
         val: the images to watch; None for a last fit without them.
         recipe: how to train.
-        seed: start of every random draw: order, flips, crops, dropout. (Not of the weights: they are drawn
+        seed: start of every random draw: order, transforms, dropout. (Not of the weights: they are drawn
             when the network is built.)
         device: "cpu", "cuda" or "mps"; the fastest one present if not given.
         checkpoint: file that is written after every epoch. If it exists, training goes on from it: same
@@ -165,7 +184,7 @@ def fit(
     model.to(where, memory_format=memory_format(where))
     check_fit(model, train, val, recipe)
     train, val = train.to(where), val.to(where) if val else None
-    batches = Batches(train, recipe.batch_size, shuffle=True, flip=recipe.flip, crop=recipe.crop, seed=seed)
+    batches = Batches(train, recipe.batch_size, shuffle=True, augment=recipe.augment, seed=seed)
     watched = Batches(val, EVAL_BATCH, mean_std=train.mean_std) if val else None
     optimizer = make_optimizer(model, recipe)
     schedule = make_schedule(optimizer, recipe, len(batches))
@@ -297,7 +316,7 @@ class State:
         """Write the checkpoint, whole or not at all; readable with `torch.load(..., weights_only=True)`."""
         buffer = io.BytesIO()
         content = {
-            "spec": _spec(self.model), "recipe": asdict(self.recipe), "seed": self.seed,
+            "spec": _spec(self.model), "recipe": self.recipe.as_record(), "seed": self.seed,
             "history": self.history.rows, "model": self.model.state_dict(), "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule else None,
@@ -324,7 +343,7 @@ class State:
                 f"{self.path} is a checkpoint of another model: {content['spec']}, not {_spec(self.model)}. "
                 "Give another checkpoint file, or delete this one to start anew."
             )
-        ours, theirs = asdict(self.recipe), content["recipe"]
+        ours, theirs = self.recipe.as_record(), Recipe.of(content["recipe"]).as_record()
         changed = [k for k in ours if ours[k] != theirs.get(k) and k != "epochs"]
         grown = ours["epochs"] != theirs["epochs"]
         if grown and self.recipe.schedule in ("cosine", "one-cycle"):
@@ -362,8 +381,9 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
     """Raise `ConfigError` unless network, images and recipe go together; done before anything is trained."""
     if recipe.early_stop and val is None:
         raise ConfigError(f"early_stop={recipe.early_stop!r} needs validation images, got none.")
-    device = next(model.parameters()).device
-    X = torch.zeros(2, *train.images.shape[1:], device=device)  # (2, C, H, W)
+    check_last_batch(model, len(train), recipe.batch_size)
+    X = apply_all(recipe.augment, train.images[:2].cpu(), torch.Generator())  # (2, C, H, W)
+    X = X.to(next(model.parameters()).device, torch.float32)
     was_training = model.training
     model.eval()
     try:
@@ -371,15 +391,24 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
             logits = model(X)
     except RuntimeError as error:
         raise ConfigError(
-            f"The network cannot take images of {tuple(train.images.shape[1:])} (channels, height, width): "
+            f"The network cannot take images of {tuple(X.shape[1:])} (channels, height, width): "
             f"{str(error).splitlines()[0]}. Build it with in_channels={train.in_channels}, "
-            f"image_size={train.image_size}."
+            f"image_size={X.shape[2]}."
         ) from error
     model.train(was_training)
-    if logits.shape != (2, len(train.classes)):
+    if logits.shape != (len(X), len(train.classes)):
         raise ConfigError(
             f"The network gives {logits.shape[-1]} logits an image and {train.name} has {len(train.classes)} "
             f"classes. Build it with num_classes={len(train.classes)}."
+        )
+
+
+def check_last_batch(model: nn.Module, images: int, batch_size: int) -> None:
+    """Raise `ConfigError` where batch normalisation would meet a batch of one image, which has no spread."""
+    if images % batch_size == 1 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        raise ConfigError(
+            f"{images:,} images in batches of {batch_size} leave a last batch of one image, and batch "
+            f"normalisation needs two. Use batch_size={batch_size + 1}."
         )
 
 

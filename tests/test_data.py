@@ -4,6 +4,7 @@ import gzip
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit import data, fetch
-from labkit.data import Batches, ImageSet, load, random_crop, stratified_split
+from labkit.augment import Crop, Flip
+from labkit.data import Batches, ImageSet, load, stratified_split
 from labkit.errors import ConfigError, DataError
 from labkit.files import bundled
 
@@ -101,7 +103,7 @@ def test_batches_are_normalised_and_complete():
 
 def test_order_depends_on_seed_and_epoch_alone():
     images = make_set(64)
-    batches = Batches(images, 16, shuffle=True, flip=True, crop=2, seed=3)
+    batches = Batches(images, 16, shuffle=True, augment=(Flip(), Crop(2)), seed=3)
 
     def epoch(number):
         batches.epoch = number
@@ -110,34 +112,51 @@ def test_order_depends_on_seed_and_epoch_alone():
     first = epoch(1)
     assert not torch.equal(first, epoch(2))
     assert torch.equal(first, epoch(1))
-    other = Batches(images, 16, shuffle=True, flip=True, crop=2, seed=4)
+    other = Batches(images, 16, shuffle=True, augment=(Flip(), Crop(2)), seed=4)
     other.epoch = 1
     assert not torch.equal(first, torch.cat([X for X, _ in other]))
+
+
+def test_shuffled_pixels_are_one_fixed_permutation():
+    images = make_set(20)
+    mixed = images.shuffled(3)
+    places = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(2, 3, 8, 8)
+    order = replace(images, images=places, labels=images.labels[:2]).shuffled(3).images[0, 0].flatten().long()
+    assert sorted(order.tolist()) == list(range(64))
+    assert order.tolist() != list(range(64))
+    assert torch.equal(mixed.images.flatten(2), images.images.flatten(2)[:, :, order])  # all images, all channels
+    assert mixed.fingerprint != images.fingerprint
+    assert torch.equal(mixed.images, images.shuffled(3).images)
+    assert not torch.equal(mixed.images, images.shuffled(4).images)
+    assert images.shuffled(3).mean_std[0].tolist() == images.mean_std[0].tolist()
+
+
+@pytest.mark.parametrize("size", [4, 8, 15])
+def test_resized_is_pillows(size):
+    """Within one grey value of Pillow, which also smooths where it shrinks."""
+    from PIL import Image
+
+    images = make_set(5)
+    found = images.resized(size).images
+    assert found.shape == (5, 3, size, size)
+    for ours, source in zip(found, images.images, strict=True):
+        image = Image.fromarray(source.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
+        assert np.abs(ours.permute(1, 2, 0).numpy().astype(int) - np.asarray(image).astype(int)).max() <= 1
+    with pytest.raises(ConfigError, match="size must be a whole number"):
+        images.resized(0)
 
 
 def test_flip_mirrors_about_half_of_the_images_each_whole():
     images = make_set(400)
     plain = torch.cat([X for X, _ in Batches(images, 100)])
-    flipped = torch.cat([X for X, _ in Batches(images, 100, flip=True)])
+    flipped = torch.cat([X for X, _ in Batches(images, 100, augment=[Flip()])])
     same = (plain == flipped).flatten(1).all(dim=1)
     mirrored = (plain.flip(3) == flipped).flatten(1).all(dim=1)
     assert (same | mirrored).all()
     assert 140 < mirrored.sum() < 260
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 4), st.integers(2, 9), st.integers(2, 9), st.integers(1, 3), st.data())
-def test_random_crop_is_the_naive_crop(count, height, width, padding, draw):
-    X = torch.arange(count * 3 * height * width).reshape(count, 3, height, width)
-    shift = st.tuples(*[st.integers(0, 2 * padding)] * 2)
-    shifts = torch.tensor(draw.draw(st.lists(shift, min_size=count, max_size=count)))
-    padded = np.pad(X.numpy(), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    found = random_crop(X, shifts, padding)
-    for i, (row, column) in enumerate(shifts.tolist()):
-        assert np.array_equal(found[i].numpy(), padded[i, :, row : row + height, column : column + width])
-
-
-@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 8, "crop": 8}, {"batch_size": 8, "crop": -1}])
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 1.5}])
 def test_batches_refuse_impossible_settings(options):
     with pytest.raises(ConfigError):
         Batches(make_set(), **options)
@@ -221,16 +240,17 @@ def test_iterating_needs_little_memory():
     """At most 1.5 times the float32 batch beside the bytes of the set: no float copy of the whole set."""
     code = """
 import resource, torch
+from labkit.augment import Crop, Flip
 from labkit.data import Batches, ImageSet
 count, batch = 60_000, 20_000
 images = torch.empty(count, 3, 32, 32, dtype=torch.uint8).random_(0, 256)
 data = ImageSet("made", "train", images, torch.zeros(count).long(), ("a", "b"))
 data.mean_std
 warm = ImageSet("made", "train", images[:64], torch.zeros(64).long(), ("a", "b"))
-next(iter(Batches(warm, 64, shuffle=True, flip=True, crop=4)))
+next(iter(Batches(warm, 64, shuffle=True, augment=(Flip(), Crop(4)))))
 with open("/proc/self/statm") as statm:  # what is in use now; an earlier peak does not count
     before = int(statm.read().split()[1]) * resource.getpagesize() // 1024
-for X, y in Batches(data, batch, shuffle=True, flip=True, crop=4):
+for X, y in Batches(data, batch, shuffle=True, augment=(Flip(), Crop(4))):
     del X, y
 peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
 print(peak / (batch * 3 * 32 * 32 * 4))

@@ -9,10 +9,12 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
-from labkit import experiments, ledger
+from labkit import arms, ledger
 from labkit.errors import ConfigError
 from labkit.experiments import lab, labs
+from labkit.runner import prepare, same_training
 from labkit.train import Recipe
 
 
@@ -27,12 +29,32 @@ def short(monkeypatch, tmp_path):
 
 def test_every_lab_matches_what_its_source_reports():
     for entry in labs():
-        figures = ledger.reported(entry.source, entry.section)
-        arms = {name for name, value in figures.items() if isinstance(value, dict)}
-        assert arms <= {arm.name for arm in entry.arms}, entry.name
-        for name in arms:
-            assert set(figures[name]) <= set(ledger.METRICS)
+        for section in entry.sections:
+            figures = ledger.reported(*section.split("."))
+            arms = {name for name, value in figures.items() if isinstance(value, dict)}
+            assert arms <= {arm.name for arm in entry.arms}, entry.name
+            for name in arms:
+                assert set(figures[name]) <= {*ledger.METRICS, "epochs"}
         assert entry.title.endswith("?")
+        for claim in entry.claims:
+            assert {claim.arm, claim.against} <= {"", *(arm.name for arm in entry.arms)}
+            assert claim.metric in ledger.METRICS
+            assert any(section.startswith(f"{claim.source}.") for section in entry.sections)
+
+
+def test_an_arm_that_another_lab_records_is_the_very_same_training():
+    shared = [(entry, arm) for entry in labs() for arm in entry.arms if arm.same_as]
+    assert len(shared) == 4
+    for entry, arm in shared:
+        other, name = arm.same_as
+        for ours, theirs in zip(entry.plan("full", arms=[arm.name]), lab(other).plan("full", arms=[name]), strict=True):
+            assert same_training(ours, theirs)
+            assert ours.seed == theirs.seed
+        known = {run.seed: run for run in lab(other).recorded() if run.arm == name}
+        for run in entry.recorded():
+            if run.arm == arm.name:
+                assert run.lab == entry.name
+                assert run.history == known[run.seed].history
 
 
 def test_run_records_and_does_not_repeat(short, monkeypatch):
@@ -51,7 +73,7 @@ def test_run_records_and_does_not_repeat(short, monkeypatch):
         assert record.seconds > 0
         assert record.images_per_second > 0
         assert record.versions["torch"]
-    monkeypatch.setattr(experiments, "train_run", lambda *_: pytest.fail("trained twice"))
+    monkeypatch.setattr(arms, "train_run", lambda *_: pytest.fail("trained twice"))
     assert short.run(progress=False) == runs
     assert short.recorded("quick") == runs
 
@@ -86,14 +108,32 @@ def test_plan_refuses_what_is_unknown(short, monkeypatch):
 
 
 def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        ledger, "bundled", lambda name: tmp_path / name if name == "results" else experiments.bundled(name)
-    )
+    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else arms.bundled(name))
     table = short.compare()
     assert (table["verdict"] == "not run").all()
     assert (short.verdicts()["verdict"] == "not run").all()
     short.run(progress=False)
     assert "(1)" in short.compare().iloc[0, 2]
+
+
+def test_differences_are_paired_by_seed(short):
+    runs = short.run(seeds=2, progress=False)
+    table = short.differences("val_acc", "p=0.0", "quick")
+    gaps = [a.value("val_acc") - b.value("val_acc") for a, b in zip(runs[::2], runs[1::2], strict=True)]
+    assert table.loc["p=0.5"].iloc[1].startswith(f"{sum(gaps) / 2:+.3f} [")
+    assert table.loc["p=0.0"].tolist()[1:] == ["–", "–"]
+    assert table.loc["p=0.5", "seen"] in ("better", "worse", "no difference seen")
+    with pytest.raises(ConfigError, match="There is no arm"):
+        short.differences("val_acc", "p=1")
+
+
+def test_prepared_images_are_what_a_run_asked_for():
+    plain = prepare({"name": "fashion-mnist-small"})
+    asked = {"name": "fashion-mnist-small", "train_per_class": 7, "image_size": 20, "shuffle_pixels": 5}
+    found = prepare(asked)
+    assert len(found.train) == 70
+    assert {part.image_size for part in found} == {20}
+    assert torch.equal(found.test.images, plain.test.resized(20).shuffled(5).images)
 
 
 COMMAND = [sys.executable, "-u", "-m", "labkit", "run", "03-dropout", "--arm", "p=0.0"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from labkit.errors import ConfigError, DataError
-from labkit.ledger import Claim, Run, interval, read, record_path, reported, summarise, verdict
+from labkit.ledger import Claim, Run, interval, judge, read, record_path, reported, summarise, verdict, verdict_about
 
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 
@@ -53,6 +53,52 @@ def test_verdict_is_a_prediction_interval():
     assert verdict(0.5, []) == "not run"
     assert verdict(0.5, [0.5]).startswith("unclear")
     assert verdict(0.9, [0.5, 0.51, 0.49]) == "not reproduced: ours is 0.40 lower"
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "says"),
+    [
+        ("val_acc", [0.02, 0.03, 0.025], "better"),
+        ("val_acc", [-0.02, -0.03, -0.025], "worse"),
+        ("val_loss", [0.02, 0.03, 0.025], "worse"),
+        ("test_loss", [-0.02, -0.03, -0.025], "better"),
+        ("acc_gap", [0.02, 0.03, 0.025], "higher"),
+        ("seconds_per_epoch", [-2, -3, -2.5], "lower"),
+        ("val_acc", [0.02, -0.03, 0.025], "no difference seen"),
+        ("val_acc", [0.0, 0.0, 0.0], "no difference seen"),
+        ("val_acc", [0.5], "unclear: one run has no interval"),
+    ],
+)
+def test_better_needs_an_interval_that_leaves_out_zero(metric, values, says):
+    assert judge(metric, values) == says
+
+
+def test_round_figures_may_be_off_by_a_twentieth():
+    assert verdict_about(100, [95]) == "reproduced: about the same"
+    assert verdict_about(100, [94]) == "not reproduced: ours is 6% lower"
+    assert verdict_about(100, [106]) == "not reproduced: ours is 6% higher"
+    assert verdict_about(100, []) == "not run"
+
+
+def test_a_run_as_it_stood_after_an_epoch():
+    run = make_run(val_loss=1.0, low=0.8)
+    assert run.until(1).value("val_loss") == 0.8
+    assert run.until(2).value("val_loss") == run.value("val_loss") == 1.0
+    assert run.until(1).final == {}  # its scores are of the end
+    for epoch in (0, 3):
+        with pytest.raises(ConfigError, match=f"has epochs 1 to 2, asked for {epoch}"):
+            run.until(epoch)
+
+
+@pytest.mark.parametrize(
+    ("differences", "margin", "says"),
+    [([-0.1, -0.11, -0.12], 0, "holds"), ([0.1, 0.11, 0.12], 0, "does not hold"), ([0.1, 0.11, 0.12], 0.2, "holds"),
+     ([0.1, -0.1, 0.05], 0, "unclear")],
+)  # fmt: skip
+def test_not_higher(differences, margin, says):
+    runs = [make_run("a", s, val_acc=0.5 + d) for s, d in enumerate(differences)]
+    runs += [make_run("b", s, val_acc=0.5) for s in range(len(differences))]
+    assert Claim("", "val_acc", "a", "b", "not higher", margin).decide(runs) == says
 
 
 def test_claims_are_decided_by_the_interval():

@@ -11,6 +11,21 @@ SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixel
     ("cnn", {"blocks": 1}, 448 + (15 * 15 * 16 + 1) * 50 + 510),
     ("cnn", {"blocks": 2}, 448 + 4640 + (6 * 6 * 32 + 1) * 50 + 510),
     ("cnn", {"blocks": 3}, 36_944),
+    ("cnn", {"blocks": 4, "padding": 1}, 448 + 4640 + 18_496 + 73_856 + (2 * 2 * 128 + 1) * 50 + 510),
+    ("gap", {"blocks": 3}, 448 + 4640 + 18_496 + 650),
+    ("mlp", {"hidden": [100]}, 308_310),
+    (
+        "mlp",
+        {
+            "hidden": [8, 6],
+            "activations": ["relu", "elu"],
+            "dropout": 0.2,
+            "dropout_after": [2],
+            "batch_norm": True,
+            "output": "log_softmax",
+        },
+        3073 * 8 + 16 + 9 * 6 + 12 + 70,
+    ),
 ]
 
 
@@ -47,10 +62,19 @@ def test_forward_backward_and_round_trip(name, options, params, in_channels, ima
     ("name", "options", "says"),
     [
         ("cn", {}, "Did you mean 'cnn'"),
-        ("cnn", {"blocks": 4}, "Block 4 of the cnn does not fit.*at least 46 pixels.*at most 3 blocks"),
+        ("cnn", {"blocks": 4}, r"does not fit.*smallest image that the whole network takes is 46 × 46"),
         ("cnn", {"blocks": 0}, "blocks must be 1 to 4"),
         ("cnn", {"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
-        ("cnn", {"image_size": 3}, "Block 1 of the cnn does not fit"),
+        ("cnn", {"image_size": 3}, r"does not fit.*smallest image that the whole network takes is 10 × 10"),
+        ("cnn", {"padding": 2}, "padding must be 0 or 1"),
+        ("gap", {"image_size": 20}, r"does not fit.*smallest image that the whole network takes is 22 × 22"),
+        ("gap", {"blocks": 5}, "blocks must be 1 to 4"),
+        ("mlp", {"hidden": [0]}, "hidden must be a whole number of at least 1"),
+        ("mlp", {"activations": ["rellu"]}, "Did you mean 'relu'"),
+        ("mlp", {"activations": []}, "activations needs at least one of relu"),
+        ("mlp", {"output": "soft"}, "There is no output"),
+        ("mlp", {"dropout": -0.1}, r"dropout must be in \[0, 1\)"),
+        ("mlp", {"dropout_after": [2]}, "names hidden layers from 1 to 1"),
         ("cnn", {"in_channels": 0}, "in_channels must be a whole number"),
         ("cnn", {"num_classes": 1}, "num_classes must be a whole number of at least 2"),
         ("cnn", {"width": 3}, "does not take one of the options"),

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labkit.augment import Crop, Cutout, Flip, Normalize, Rotate
 from labkit.data import Batches
 from labkit.errors import ConfigError, TrainingError
 from labkit.models import build
@@ -104,8 +105,7 @@ def test_resumed_weights_are_bit_identical(tmp_path, schedule, optimizer):
         lr=0.01,
         schedule=schedule,
         step_epochs=2,
-        flip=True,
-        crop=2,
+        augment=(Flip(), Crop(2), Rotate(10)),
     )
     whole, expected = run(recipe)
 
@@ -310,12 +310,39 @@ def test_network_and_images_must_fit():
         ({"momentum": 0.9}, 'momentum must be 0 unless the optimizer is "sgd"'),
         ({"label_smoothing": 1}, "label_smoothing"),
         ({"clip_norm": 0}, "clip_norm"),
-        ({"crop": -1}, "crop must be at least 0"),
+        ({"augment": [Normalize([0.5], [0.5])]}, "augment takes no Normalize"),
+        ({"augment": [{"name": "rotat"}]}, "Did you mean 'rotate'"),
     ],
 )
 def test_impossible_recipes(settings, says):
     with pytest.raises(ConfigError, match=says):
         Recipe(**settings)
+
+
+def test_a_last_batch_of_one_image_is_refused_where_batch_norm_needs_two():
+    net = build("mlp", num_classes=4, image_size=8, hidden=[4], batch_norm=True)
+    with pytest.raises(ConfigError, match="41 images in batches of 10 leave a last batch of one.*batch_size=11"):
+        fit(net, make_set(41), None, Recipe(epochs=1, batch_size=10), device="cpu", progress=False)
+    fit(net, make_set(41), None, Recipe(epochs=1, batch_size=11), device="cpu", progress=False)
+
+
+def test_transforms_are_tried_before_training():
+    recipe = Recipe(epochs=1, augment=[Cutout(9)])
+    with pytest.raises(ConfigError, match="Use a size of at most 8"):
+        fit(make_model(), make_set(20), None, recipe, device="cpu", progress=False)
+    with pytest.raises(ConfigError, match="cannot take images of .3, 20, 20.*image_size=20"):
+        fit(make_model(), make_set(20), None, Recipe(augment=[Crop(6, size=20)]), device="cpu", progress=False)
+
+
+def test_a_recipe_survives_its_record():
+    import json
+
+    recipe = Recipe(augment=(Flip(0.3), Crop(2), Rotate(5)))
+    kept = json.loads(json.dumps(recipe.as_record()))
+    assert Recipe.of(kept) == recipe
+    assert Recipe.of({"epochs": 3, "flip": False, "crop": 0}) == Recipe(epochs=3)  # of before there was `augment`
+    with pytest.raises(ConfigError, match="no longer has the fields of this record: {'crop': 4}"):
+        Recipe.of({"epochs": 3, "flip": False, "crop": 4})
 
 
 def test_devices():

@@ -1,0 +1,292 @@
+"""What a lab is: its arms, its two budgets, its claims; and how its runs are planned, trained and compared.
+
+Not here: which labs there are (experiments.py), how one run is trained (runner.py).
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+
+from labkit import ledger
+from labkit.errors import ConfigError, unknown
+from labkit.files import bundled
+from labkit.ledger import Claim, Run
+from labkit.runner import checkpoint_path, same_training, train_run
+from labkit.train import Recipe
+
+BUDGETS = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things that a lab compares: a network, and what its recipe changes.
+
+    Attributes:
+        name: as the source's figures name it in reported.toml.
+        model: name of the network.
+        options: what the network takes beside channels, classes and image size.
+        changes: fields of the budget's recipe that this arm sets differently.
+        images: what it changes in the images, see `labkit.runner.prepare`.
+        seeds: number of runs, where it is not the budget's.
+        same_as: the lab and the arm that keep its full records, where another lab trains the very same.
+    """
+
+    name: str
+    model: str
+    options: dict
+    changes: dict | None = None
+    images: dict | None = None
+    seeds: int | None = None
+    same_as: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a lab trains on at one budget.
+
+    Attributes:
+        dataset: name of the data set.
+        recipe: how each arm is trained.
+        seeds: number of runs of each arm, with seeds from 0.
+        train_per_class: how many training images of each class are used; None for all.
+        image_size: pixels that the images are resized to; None leaves them as they are.
+    """
+
+    dataset: str
+    recipe: Recipe
+    seeds: int
+    train_per_class: int | None = None
+    image_size: int | None = None
+
+    @property
+    def data(self) -> dict:
+        """The same for a record: what `labkit.runner.prepare` takes."""
+        wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
+        return wanted | ({"image_size": self.image_size} if self.image_size else {})
+
+    @property
+    def images(self) -> str:
+        """The training images in words, as tables and figures name them."""
+        few = f", {self.train_per_class} a class" if self.train_per_class else ""
+        return self.dataset + few + (f", {self.image_size} px" if self.image_size else "")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of the book: what it asks, what it trains, and what its source claims. Introduced in lab 03.
+
+    Attributes:
+        name: the name of its notebook.
+        title: its question.
+        sections: where its figures stand in reported.toml, such as "uchile.dropout"; the first is its home.
+        arms: what is compared; none in a lab that trains nothing.
+        quick, full: the two budgets.
+        claims: what the source says in words.
+    """
+
+    name: str
+    title: str
+    sections: tuple[str, ...]
+    arms: tuple[Arm, ...] = ()
+    quick: Budget | None = None
+    full: Budget | None = None
+    claims: tuple[Claim, ...] = ()
+
+    def budget(self, name: str | None = None) -> tuple[str, Budget]:
+        """Return a budget with its name; by default what `LABKIT_BUDGET` says, else "quick"."""
+        name = name or os.environ.get("LABKIT_BUDGET") or "quick"
+        if name not in BUDGETS:
+            raise unknown("budget", name, BUDGETS)
+        if not self.arms:
+            raise ConfigError(f"{self.name} trains nothing: there is nothing to run or to compare. Open its notebook.")
+        return name, getattr(self, name)
+
+    def plan(self, budget: str | None = None, seeds: int | None = None, arms: list[str] | None = None) -> list[Run]:
+        """Return the runs of a budget, seed by seed, each with what it will train and no result yet.
+
+        Raises:
+            ConfigError: an unknown budget or arm, or a number of seeds below 1.
+        """
+        name, chosen = self.budget(budget)
+        seeds = chosen.seeds if seeds is None else seeds
+        if seeds < 1:
+            raise ConfigError(f"seeds must be at least 1, got {seeds}.")
+        for arm in arms or ():
+            if arm not in [a.name for a in self.arms]:
+                raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
+        wanted = [arm for arm in self.arms if not arms or arm.name in arms]
+        return [
+            Run(
+                lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
+                data=chosen.data | (arm.images or {}),
+                recipe=replace(chosen.recipe, **(arm.changes or {})).as_record(),
+            )
+            for seed in range(seeds)
+            for arm in wanted
+            if seed < (arm.seeds or seeds)
+        ]  # fmt: skip
+
+    def _owner(self, run: Run) -> Run:
+        """Return a run under the lab and the arm that keep its record."""
+        arm = next(arm for arm in self.arms if arm.name == run.arm)
+        if run.budget == "quick" or not arm.same_as:
+            return run
+        return replace(run, lab=arm.same_as[0], arm=arm.same_as[1])
+
+    def run(
+        self,
+        budget: str | None = None,
+        seeds: int | None = None,
+        arms: list[str] | None = None,
+        *,
+        device: str | None = None,
+        again: bool = False,
+        progress: bool | None = True,
+        report: Callable[[Run], None] | None = None,
+        callbacks: Callable[[Run], list] | None = None,
+    ) -> list[Run]:
+        """Train what has no finished record yet at this budget, and return the records of all its runs.
+
+        Args:
+            budget: "quick" or "full"; default: `LABKIT_BUDGET`, else "quick".
+            seeds: how many seeds, from 0; default: the budget's.
+            arms: names of the arms to run; default: all.
+            device: "cpu", "cuda" or "mps"; default: the fastest one present.
+            again: train anew what has a quick record already.
+            progress: whether to show a bar, see `labkit.fit`.
+            report: called with the growing record after every epoch.
+            callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
+        """
+        done = []
+        for planned in self.plan(budget, seeds, arms):
+            run = self._owner(planned)
+            path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+            if again and run.budget == "quick":
+                for file in (path, checkpoint_path(run)):
+                    file.unlink(missing_ok=True)
+            known = ledger.read(path) if path.exists() else None
+            if not (known and known.finished and same_training(known, run)):
+                known = train_run(run, path, device, progress, report, callbacks)
+            done.append(replace(known, lab=self.name, arm=planned.arm))
+        return done
+
+    def recorded(self, budget: str = "full") -> list[Run]:
+        """Return the finished records of a budget that fit the catalogue as it is now, seed by seed."""
+        found = []
+        for planned in self.plan(budget, seeds=1):
+            run = self._owner(planned)
+            first = ledger.record_path(run.lab, run.arm, budget, 0)
+            known = [ledger.read(path) for path in first.parent.glob(first.name.replace("-seed-0", "-seed-*"))]
+            fits = [one for one in known if one.finished and one.arm == run.arm and same_training(one, run)]
+            found += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
+        return sorted(found, key=lambda run: run.seed)  # stable: the arms stay in their order
+
+    def mean(self, metric: str, arm: str, budget: str = "full") -> ledger.Summary:
+        """Return mean, sd and number of a metric over the recorded runs of an arm; raise where there are none."""
+        values = [run.value(metric) for run in self.recorded(budget) if run.arm == arm]
+        if not values:
+            raise ConfigError(
+                f"{self.name} has no {budget} record of arm {arm!r}: labkit run {self.name} --budget {budget}"
+            )
+        return ledger.summarise(values)
+
+    def compare(self, source: str | None = None):
+        """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
+
+        Args:
+            source: only the figures of this source, such as "uchile"; default: all that the lab has.
+        """
+        import pandas as pd
+
+        full, quick = self.recorded("full"), self.recorded("quick")
+        rows = []
+        for arm, metric, value, epoch in self._figures(source):
+            ours, yours = _values(full, arm, metric, epoch), _values(quick, arm, metric, None)
+            about = metric.endswith("_about")
+            rows.append((
+                arm, metric + (f" (epoch {epoch})" if epoch else ""), f"{value:,}" if about else f"{value:.2f}",
+                _shown(ours, about), _shown(yours, about),
+                (ledger.verdict_about if about else ledger.verdict)(value, ours),
+            ))  # fmt: skip
+        recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
+        columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
+        return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
+
+    def _figures(self, source: str | None) -> Iterator[tuple[str, str, float, int | None]]:
+        """Yield arm, metric, reported value, and the epoch that it was read at where the source names one."""
+        for section in self.sections:
+            key, _, name = section.partition(".")
+            for arm, figures in ledger.reported(key, name).items():
+                if isinstance(figures, dict) and source in (None, key):
+                    epoch = figures.get("epochs")
+                    yield from ((arm, m, value, epoch) for m, value in figures.items() if m != "epochs")
+
+    def differences(self, metric: str, against: str, budget: str = "full"):
+        """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.
+
+        Args:
+            metric: a name of `labkit.ledger.METRICS`.
+            against: the arm that the others are compared with, seed by seed.
+            budget: whose records.
+
+        Returns:
+            Columns: the metric (mean ± sd (n)), the mean difference over paired seeds with its 95 % interval, and
+            "better", "worse" or "no difference seen".
+        """
+        import pandas as pd
+
+        if against not in [arm.name for arm in self.arms]:
+            raise unknown(f"arm of {self.name}", against, [arm.name for arm in self.arms])
+        runs, rows = self.recorded(budget), []
+        for arm in self.arms:
+            claim = Claim("", metric, arm.name, against, "higher")
+            paired = claim.differences(runs)
+            same = arm.name == against
+            rows.append({
+                "arm": arm.name, metric: _shown(_values(runs, arm.name, metric, None), False),
+                f"difference from {against}": "–" if same else claim.measured(runs),
+                "seen": "–" if same else ledger.judge(metric, paired) if paired else "not run",
+            })  # fmt: skip
+        return pd.DataFrame(rows).set_index("arm")
+
+    def verdicts(self):
+        """Return a table, one row a claim: what was measured, with its 95 % interval, and whether it holds."""
+        import pandas as pd
+
+        full = self.recorded("full")
+        rows = [(c.says, c.measured(full), c.decide(full)) for c in self.claims]
+        return pd.DataFrame(rows, columns=["claim", "measured", "verdict"]).set_index("claim")
+
+    def cost(self) -> str:
+        """Return one line: what the notebook and the full budget cost, both from measured records."""
+        parts = []
+        measured = bundled("results") / self.name / "cost.json"
+        if measured.is_file():
+            quick = json.loads(measured.read_text())
+            parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
+        if not self.arms:
+            parts.append("Trains nothing")
+        elif full := self.recorded("full"):
+            minutes = median(run.value("seconds_per_epoch") * len(run.history) for run in full) / 60
+            parts.append(
+                f"Full: {len(full)} runs of {full[0].recipe['epochs']} epochs on {self.full.images}, "
+                f"{minutes:.1f} min each on {full[0].device}"
+            )
+        else:
+            parts.append("Full: not run")
+        return ". ".join(parts) + "."
+
+
+def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[float]:
+    """Return a metric of each run of an arm, at the end or after an epoch."""
+    return [(run.until(epoch) if epoch else run).value(metric) for run in runs if run.arm == arm]
+
+
+def _shown(values: list[float], whole: bool) -> str:
+    """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
+    if not values:
+        return "not run"
+    summary = ledger.summarise(values)
+    return f"{summary.mean:,.0f}" if whole else str(summary).replace(" ", "\N{NO-BREAK SPACE}")

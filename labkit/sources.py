@@ -1,0 +1,70 @@
+"""One source coursework as a whole: every figure and every claim of it beside ours, over all labs.
+
+Not here: how one lab is compared (arms.py), the checker of the hand count (auditing.py).
+"""
+
+from labkit import ledger
+from labkit.auditing import audit
+from labkit.experiments import labs
+
+COUNTED = "uchile.vgg_d"  # the one section whose figures are counted by hand, not trained
+
+
+def compare_source(source: str):
+    """Return a table, one row a reported figure of a source: reported, ours, verdict. Introduced in lab 01.
+
+    Args:
+        source: its key in reported.toml, such as "uchile".
+
+    Raises:
+        ConfigError: an unknown source.
+    """
+    import pandas as pd
+
+    ledger.reported(source)  # refuses an unknown one
+    rows = []
+    for lab in labs():
+        if COUNTED in lab.sections and COUNTED.startswith(f"{source}."):
+            rows += [(lab.name, *row) for row in counted()]
+        elif lab.arms:
+            table = lab.compare(source)
+            for (arm, figure), row in table.iterrows():
+                rows.append((lab.name, arm, figure, row["reported"], row.iloc[1], row["verdict"]))
+    columns = ["lab", "arm", "figure", "reported", "ours", "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
+
+
+def counted() -> list[tuple[str, str, str, str, str]]:
+    """Return layer, figure, reported, right and verdict for each figure of the first source's count of VGG-D."""
+    said = ledger.reported("uchile", "vgg_d")
+    found = audit(said["lines"], said["total"], size_bytes=said["bytes"], mebibytes=said["mebibytes"])
+    right = found.correct
+    rows = [
+        (f"{number} {name}", "parameters", value, line.count)
+        for number, ((name, _, value), line) in enumerate(zip(said["lines"], right.lines, strict=True), 1)
+    ]
+    rows.append(("all lines", "parameters", said["total"], right.total))
+    rows.append(("all lines", "bytes", said["bytes"], 4 * right.total))  # float32
+    rows.append(("all lines", "MiB", said["mebibytes"], round(4 * right.total / 2**20, 1)))
+    return [
+        (layer, figure, f"{value:,}", f"{ours:,}", "reproduced" if value == ours else "wrong: see lab 01")
+        for layer, figure, value, ours in rows
+    ]
+
+
+def claims_of(source: str):
+    """Return a table, one row a claim of a source: the lab, what was measured, and whether it holds."""
+    import pandas as pd
+
+    rows = []
+    for lab in labs():
+        full = lab.recorded() if lab.arms else []
+        rows += [(lab.name, c.says, c.measured(full), c.decide(full)) for c in lab.claims if c.source == source]
+    return pd.DataFrame(rows, columns=["lab", "claim", "measured", "verdict"]).set_index(["lab", "claim"])
+
+
+def not_in_a_lab(source: str) -> list[str]:
+    """Return the sections of a source that no lab takes up yet."""
+    known = {section for lab in labs() for section in lab.sections}
+    sections = [name for name, value in ledger.reported(source).items() if isinstance(value, dict)]
+    return [name for name in sections if f"{source}.{name}" not in known]
