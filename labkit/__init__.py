@@ -44,9 +44,9 @@ _HOME = {  # public name: the module it lives in
     "training_memory": "memory",
 }
 _MODULES = (
-    "arms", "auditing", "augment", "callbacks", "cli", "counting", "data", "errors", "exercises", "experiments", "fetch",
-    "files", "formulas", "hand_count", "layers", "ledger", "memory", "models", "plots", "runner", "sizes", "sources", "summaries",
-    "tables", "tracing", "train",
+    "arms", "auditing", "augment", "callbacks", "cli", "counting", "data", "errors", "exercises", "experiments",
+    "fetch", "files", "formulas", "hand_count", "layers", "ledger", "memory", "models", "plots", "runner", "sizes",
+    "sources", "summaries", "tables", "tracing", "train",
 )  # fmt: skip
 
 __all__ = [*_HOME, "__version__"]

@@ -184,13 +184,10 @@ class Lab:
         return sorted(found, key=lambda run: run.seed)  # stable: the arms stay in their order
 
     def mean(self, metric: str, arm: str, budget: str = "full") -> ledger.Summary:
-        """Return mean, sd and number of a metric over the recorded runs of an arm; raise where there are none."""
-        values = [run.value(metric) for run in self.recorded(budget) if run.arm == arm]
-        if not values:
-            raise ConfigError(
-                f"{self.name} has no {budget} record of arm {arm!r}: labkit run {self.name} --budget {budget}"
-            )
-        return ledger.summarise(values)
+        """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any."""
+        if arm not in [a.name for a in self.arms]:
+            raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
+        return ledger.summarise(_values(self.recorded(budget), arm, metric, None))
 
     def compare(self, source: str | None = None):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
@@ -247,7 +244,7 @@ class Lab:
             rows.append({
                 "arm": arm.name, metric: _shown(_values(runs, arm.name, metric, None), False),
                 f"difference from {against}": "–" if same else claim.measured(runs),
-                "seen": "–" if same else ledger.judge(metric, paired) if paired else "not run",
+                "seen": "–" if same else ledger.judge(metric, paired),
             })  # fmt: skip
         return pd.DataFrame(rows).set_index("arm")
 
@@ -286,7 +283,5 @@ def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[f
 
 def _shown(values: list[float], whole: bool) -> str:
     """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
-    if not values:
-        return "not run"
     summary = ledger.summarise(values)
-    return f"{summary.mean:,.0f}" if whole else str(summary).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{summary.mean:,.0f}" if whole and values else str(summary).replace(" ", "\N{NO-BREAK SPACE}")

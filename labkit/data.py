@@ -132,7 +132,8 @@ class ImageSet:
         """
         pixels = self.images.flatten(2)  # (N, C, H, W) -> (N, C, H * W)
         order = torch.randperm(pixels.shape[2], generator=torch.Generator().manual_seed(seed))
-        return replace(self, images=pixels[:, :, order.to(pixels.device)].view_as(self.images))
+        mixed = pixels[:, :, order.to(pixels.device)].view_as(self.images)
+        return replace(self, name=f"{self.name}, pixels shuffled", images=mixed)
 
     def resized(self, size: int) -> "ImageSet":
         """Return the set with images of `size` x `size` pixels, bilinear with antialias. Introduced in lab 07."""

@@ -83,7 +83,7 @@ _ALL = (
             Arm("3 conv", "cnn", {"blocks": 3}),
             Arm("4 conv, padded", "cnn", {"blocks": 4, "padding": 1}, seeds=3),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=12, batch_size=64, lr=2e-3), seeds=1, train_per_class=150),
+        quick=Budget(_SMALL, Recipe(epochs=12, batch_size=64, lr=2e-3), seeds=1, train_per_class=150, image_size=32),
         full=_CIFAR10,
     ),
     Lab(

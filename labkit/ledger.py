@@ -150,7 +150,7 @@ def reported(source: str | None = None, section: str | None = None) -> dict:
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean, spread and number of some values; `str` gives "0.653 ± 0.004 (5)".
+    """Mean, spread and number of some values; `str` gives "0.653 ± 0.004 (5)", and "not run" for none.
 
     >>> str(summarise([0.651, 0.655, 0.653]))
     '0.653 ± 0.002 (3)'
@@ -161,14 +161,18 @@ class Summary:
     n: int
 
     def __str__(self) -> str:
+        if not self.n:
+            return "not run"
         digits = digits_for(self.sd)
         spread = f" ± {self.sd:.{digits}f}" if self.n > 1 else ""
         return f"{self.mean:.{digits}f}{spread} ({self.n})"
 
 
 def summarise(values: list[float]) -> Summary:
-    """Return mean, sample sd (0 for one value) and number of some values."""
+    """Return mean (nan for no values), sample sd (0 for one value or none) and number of some values."""
     n = len(values)
+    if not n:
+        return Summary(math.nan, 0.0, 0)
     mean = math.fsum(values) / n
     sd = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
     return Summary(mean, sd, n)
@@ -247,6 +251,8 @@ def judge(metric: str, differences: list[float]) -> str:
     >>> judge("val_acc", [-0.01, 0.02, 0.0])
     'no difference seen'
     """
+    if not differences:
+        return "not run"
     low, high = interval(differences)
     if len(differences) < 2:
         return "unclear: one run has no interval"

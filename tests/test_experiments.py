@@ -103,8 +103,9 @@ def test_plan_refuses_what_is_unknown(short, monkeypatch):
         short.run()
     with pytest.raises(ConfigError, match="Did you mean '03-dropout'"):
         lab("03-dropouts")
-    with pytest.raises(ConfigError, match="has no quick record of arm"):
-        short.mean("val_acc", "p=0.5", "quick")
+    with pytest.raises(ConfigError, match="There is no arm of 03-dropout 'p=1'"):
+        short.mean("val_acc", "p=1", "quick")
+    assert str(short.mean("val_acc", "p=0.5", "quick")) == "not run"
 
 
 def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
