@@ -73,10 +73,10 @@ class Flip(Transform):
         check_chance(self.p)
 
     def _draw(self, X, generator):
-        return (torch.rand(len(X), generator=generator) < self.p,)
+        return ((torch.rand(len(X), generator=generator) >= self.p).nonzero().flatten(),)
 
-    def _apply(self, X, chosen):
-        return torch.where(chosen.view(-1, 1, 1, 1), X.flip(3), X)
+    def _apply(self, X, kept):
+        return X.flip(3).index_copy_(0, kept, X.index_select(0, kept))
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,14 @@ class Crop(Transform):
 
     def _apply(self, X, rows, columns):
         height, width = self.window(X)
-        padded = F.pad(X, (self.padding,) * 4)
-        # A view of all windows, no copy: (B, C, places, places, h, w); then one window an image is copied out of it.
-        windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-        return windows[torch.arange(len(X), device=X.device), :, rows, columns]
+        padded = F.pad(X, (self.padding,) * 4)  # (B, C, H + 2p, W + 2p)
+        # Where each line of each window begins in the row of all pixels: (B, C, h)
+        images, channels, lines = (torch.arange(n, device=X.device) for n in (*X.shape[:2], height))
+        first = (images * X.shape[1])[:, None, None] + channels[:, None]
+        first = (first * padded.shape[2] + rows[:, None, None] + lines) * padded.shape[3] + columns[:, None, None]
+        # All runs of `width` pixels, a view and no copy; index_select then copies whole lines, which is fast.
+        runs = padded.flatten().unfold(0, width, 1) if len(X) else padded.view(0, width)
+        return runs.index_select(0, first.flatten()).view(*X.shape[:2], height, width)
 
 
 @dataclass(frozen=True)
@@ -167,17 +171,15 @@ class Perspective(Transform):
             raise ConfigError(f"distortion must be in [0, 1], got {self.distortion!r}.")
 
     def _draw(self, X, generator):
-        chosen = torch.rand(len(X), generator=generator) < self.p
-        moves = torch.rand(len(X), 4, 2, generator=generator) * self.distortion  # of each corner, inwards, as a share
+        chosen = (torch.rand(len(X), generator=generator) < self.p).nonzero().flatten()
+        moves = torch.rand(len(chosen), 4, 2, generator=generator) * self.distortion  # of each corner, inwards
         return chosen, moves
 
     def _apply(self, X, chosen, moves):
-        index = chosen.nonzero().flatten()
-        if not len(index):
-            return X
-        out = X.clone()
-        out[index] = warp(X[index], perspective_grid(corners(X) * (1 - moves[index]), corners(X), X.shape[2:]))
-        return out
+        if not len(chosen):
+            return X.clone()
+        grid = perspective_grid(corners(X) * (1 - moves), corners(X), X.shape[2:])
+        return X.index_copy(0, chosen, warp(X.index_select(0, chosen), grid))
 
 
 @dataclass(frozen=True)

@@ -296,7 +296,7 @@ class Batches:
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
         for start in range(0, count, self.batch_size):
             index = order[start : start + self.batch_size].to(images.device)
-            X = apply_all(self.augment, images[index], generator)  # (B, C, H, W)
+            X = apply_all(self.augment, images.index_select(0, index), generator)  # (B, C, H, W)
             yield self._normalized(X), labels[index]
 
     def _normalized(self, X: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
         )
     figure.suptitle("Above: the image and its class. Below: where the chosen class is seen (bright).",
                     fontsize=10, x=0.02, ha="left")  # fmt: skip
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.8, wspace=0.08, hspace=0.2)
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.8, wspace=0.08, hspace=0.28)
     return Picture(figure, f"{len(data)} images with a map of the chosen class drawn over them: {'; '.join(said)}.")
 
 
