@@ -30,6 +30,7 @@ class Arm:
         changes: fields of the budget's recipe that this arm sets differently.
         images: what it changes in the images, see `labkit.runner.prepare`.
         seeds: number of runs, where it is not the budget's.
+        epochs_times: how many times the epochs of the budget it is trained for.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
     """
 
@@ -39,7 +40,12 @@ class Arm:
     changes: dict | None = None
     images: dict | None = None
     seeds: int | None = None
+    epochs_times: float = 1.0
     same_as: tuple[str, str] | None = None
+
+    def recipe(self, base: Recipe) -> Recipe:
+        """Return a budget's recipe as this arm changes it."""
+        return replace(base, **{"epochs": round(base.epochs * self.epochs_times), **(self.changes or {})})
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ class Lab:
             Run(
                 lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
                 data=chosen.data | (arm.images or {}),
-                recipe=replace(chosen.recipe, **(arm.changes or {})).as_record(),
+                recipe=arm.recipe(chosen.recipe).as_record(),
             )
             for seed in range(seeds)
             for arm in wanted

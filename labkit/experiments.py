@@ -83,7 +83,7 @@ _ALL = (
             Arm("3 conv", "cnn", {"blocks": 3}),
             Arm("4 conv, padded", "cnn", {"blocks": 4, "padding": 1}, seeds=3),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=12, batch_size=64, lr=2e-3), seeds=1, train_per_class=150, image_size=32),
+        quick=Budget(_SMALL, Recipe(epochs=12, batch_size=50, lr=2e-3), seeds=1, train_per_class=100, image_size=32),
         full=_CIFAR10,
     ),
     Lab(
@@ -102,7 +102,7 @@ _ALL = (
             Arm("net2", "mlp", _NET2),
             Arm("net3", "mlp", _NET3),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=10, batch_size=64), seeds=1, train_per_class=150),
+        quick=Budget(_SMALL, Recipe(epochs=10, batch_size=50), seeds=1, train_per_class=100),
         full=_CIFAR10,
         claims=(
             Claim("Training times cannot be told apart (within 1 minute)",
@@ -137,10 +137,10 @@ _ALL = (
             Arm("color jitter", "cnn", {"blocks": 3}, {"augment": (ColorJitter(),)}, seeds=3),
             Arm("cutout", "cnn", {"blocks": 3}, {"augment": (Cutout(8),)}, seeds=3),
             Arm("together", "cnn", {"blocks": 3}, {"augment": _SECOND_SOURCE}, seeds=3),
-            Arm("long, none", "cnn", _NO_DROPOUT, {"epochs": 50}, seeds=3),
-            Arm("long, augmented", "cnn", _NO_DROPOUT, {"epochs": 50, "augment": (Flip(), Crop(4))}, seeds=3),
+            Arm("long, none", "cnn", _NO_DROPOUT, seeds=3, epochs_times=5 / 3),
+            Arm("long, augmented", "cnn", _NO_DROPOUT, {"augment": (Flip(), Crop(4))}, seeds=3, epochs_times=5 / 3),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=64, lr=2e-3), seeds=1, train_per_class=100),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50, lr=2e-3), seeds=1, train_per_class=80),
         full=_CIFAR10,
         claims=(
             Claim("The validation accuracy stays the same (within 0.02)",
