@@ -262,6 +262,11 @@ class Lab:
         rows = [(c.says, c.measured(full), c.decide(full)) for c in self.claims]
         return pd.DataFrame(rows, columns=["claim", "measured", "verdict"]).set_index("claim")
 
+    def _own(self, runs: list[Run]) -> list[Run]:
+        """Return the runs that no other lab trains for this one."""
+        shared = {arm.name for arm in self.arms if arm.same_as}
+        return [run for run in runs if run.arm not in shared]
+
     def cost(self) -> str:
         """Return one line: what the notebook and the full budget cost, both from measured records."""
         parts = []
@@ -271,11 +276,11 @@ class Lab:
             parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
         if not self.arms:
             parts.append("Trains nothing")
-        elif full := self.recorded("full"):
-            minutes = median(run.value("seconds_per_epoch") * len(run.history) for run in full) / 60
+        elif full := self._own(self.recorded("full")):
+            epochs = sorted({len(run.history) for run in full})
             parts.append(
-                f"Full: {len(full)} runs of {full[0].recipe['epochs']} epochs on {self.full.images}, "
-                f"{minutes:.1f} min each on {full[0].device}"
+                f"Full: {len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs on {self.full.images}, "
+                f"{median(run.value('minutes') for run in full):.1f} min each on {full[0].device}"
             )
         else:
             parts.append("Full: not run")

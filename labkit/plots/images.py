@@ -50,7 +50,7 @@ def versions(image: Tensor, transform: Transform, count: int = 16, seed: int = 0
     grid[1, 0].set_axis_off()
     for axes, version in zip(grid[:, 1:].flat, made, strict=True):
         show(axes, version)
-    settings = ", ".join(f"{k}={v}" for k, v in vars(transform).items() if k != "name")
+    settings = ", ".join(f"{k}={v}" for k, v in vars(transform).items() if k != "name" and v is not None)
     title = f"{type(transform).__name__}({settings})"
     figure.suptitle(title, fontsize=10, x=0.02, ha="left")
     figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.78, wspace=0.08, hspace=0.08)
