@@ -31,6 +31,7 @@ class Arm:
         images: what it changes in the images, see `labkit.runner.prepare`.
         seeds: number of runs, where it is not the budget's.
         epochs_times: how many times the epochs of the budget it is trained for.
+        full_only: whether the quick budget leaves it out.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
     """
 
@@ -41,6 +42,7 @@ class Arm:
     images: dict | None = None
     seeds: int | None = None
     epochs_times: float = 1.0
+    full_only: bool = False
     same_as: tuple[str, str] | None = None
 
     def recipe(self, base: Recipe) -> Recipe:
@@ -116,22 +118,20 @@ class Lab:
             ConfigError: an unknown budget or arm, or a number of seeds below 1.
         """
         name, chosen = self.budget(budget)
-        seeds = chosen.seeds if seeds is None else seeds
-        if seeds < 1:
+        if seeds is not None and seeds < 1:
             raise ConfigError(f"seeds must be at least 1, got {seeds}.")
         for arm in arms or ():
             if arm not in [a.name for a in self.arms]:
                 raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
-        wanted = [arm for arm in self.arms if not arms or arm.name in arms]
+        wanted = [a for a in self.arms if (not arms or a.name in arms) and not (a.full_only and name == "quick")]
         return [
             Run(
                 lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
-                data=chosen.data | (arm.images or {}),
-                recipe=arm.recipe(chosen.recipe).as_record(),
+                data=chosen.data | (arm.images or {}), recipe=arm.recipe(chosen.recipe).as_record(),
             )
-            for seed in range(seeds)
+            for seed in range(seeds or chosen.seeds)
             for arm in wanted
-            if seed < (arm.seeds or seeds)
+            if seeds or seed < (arm.seeds or chosen.seeds)
         ]  # fmt: skip
 
     def _owner(self, run: Run) -> Run:
@@ -278,8 +278,9 @@ class Lab:
             parts.append("Trains nothing")
         elif full := self._own(self.recorded("full")):
             epochs = sorted({len(run.history) for run in full})
+            runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
             parts.append(
-                f"Full: {len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs on {self.full.images}, "
+                f"Full: {runs} on {self.full.images}, "
                 f"{median(run.value('minutes') for run in full):.1f} min each on {full[0].device}"
             )
         else:

@@ -82,6 +82,7 @@ _ALL = (
             Arm("2 conv", "cnn", {"blocks": 2, "dropout": 0.5}, same_as=("03-dropout", "p=0.5")),
             Arm("3 conv", "cnn", {"blocks": 3}),
             Arm("4 conv, padded", "cnn", {"blocks": 4, "padding": 1}, seeds=3),
+            Arm("3 conv, longer", "cnn", {"blocks": 3}, seeds=3, epochs_times=3, full_only=True),
         ),
         quick=Budget(_SMALL, Recipe(epochs=12, batch_size=50, lr=2e-3), seeds=1, train_per_class=100, image_size=32),
         full=_CIFAR10,

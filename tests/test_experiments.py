@@ -128,6 +128,25 @@ def test_differences_are_paired_by_seed(short):
         short.differences("val_acc", "p=1")
 
 
+def test_seeds_of_an_arm_are_the_budgets_its_own_or_those_asked_for():
+    augmentation = lab("06-augmentation")
+
+    def count(arm, **asked):
+        return len(augmentation.plan(arms=[arm], **asked))
+
+    assert count("augmented", budget="full") == 5
+    assert count("flip", budget="full") == 3
+    assert count("flip", budget="full", seeds=7) == 7
+    assert count("flip", budget="quick") == count("augmented", budget="quick") == 1
+
+
+def test_an_arm_may_train_longer_and_only_in_full():
+    depth = lab("04-depth")
+    (longer, *_), (usual, *_) = (depth.plan("full", arms=[arm]) for arm in ("3 conv, longer", "3 conv"))
+    assert longer.recipe == usual.recipe | {"epochs": 90}
+    assert "3 conv, longer" not in {run.arm for run in depth.plan("quick")}
+
+
 def test_prepared_images_are_what_a_run_asked_for():
     plain = prepare({"name": "fashion-mnist-small"})
     asked = {"name": "fashion-mnist-small", "train_per_class": 7, "image_size": 20, "shuffle_pixels": 5}

@@ -8,7 +8,7 @@ from labkit.tracing import trace
 
 LAB = lab("04-depth")
 RUNS = LAB.recorded()
-SEEDS = {"1 conv": 5, "2 conv": 5, "3 conv": 5, "4 conv, padded": 3}
+SEEDS = {"1 conv": 5, "2 conv": 5, "3 conv": 5, "4 conv, padded": 3, "3 conv, longer": 3}
 
 
 def test_all_seeds_of_four_depths_on_cifar10():
@@ -16,7 +16,7 @@ def test_all_seeds_of_four_depths_on_cifar10():
     for run in RUNS:
         assert run.data["name"] == "cifar10"
         assert [run.data[part]["images"] for part in ("train", "val", "test")] == [40_000, 10_000, 10_000]
-        assert len(run.history) == 30
+        assert len(run.history) == (90 if run.arm == "3 conv, longer" else 30)
         assert run.recipe["augment"] == [] if "augment" in run.recipe else not run.recipe["flip"]
     assert len({run.data["train"]["fingerprint"] for run in RUNS}) == 1
     assert len({tuple(row["train_loss"] for row in run.history) for run in RUNS}) == sum(SEEDS.values())
@@ -24,7 +24,7 @@ def test_all_seeds_of_four_depths_on_cifar10():
 
 def test_parameters_and_fields_are_those_on_the_page():
     expected = {"1 conv": (181_008, 4), "2 conv": (63_248, 10), "3 conv": (36_944, 22), "4 conv, padded": (123_600, 46)}
-    for blocks, arm in enumerate(LAB.arms, 1):
+    for blocks, arm in enumerate(LAB.arms[:4], 1):
         traced = trace(build("cnn", **arm.options), 32)
         assert (traced.parameters, traced.rows[3 * blocks - 1].receptive_field[0]) == expected[arm.name]
         assert {run.model["params"] for run in RUNS if run.arm == arm.name} == {expected[arm.name][0]}
