@@ -70,7 +70,7 @@ class Budget:
 
     @property
     def data(self) -> dict:
-        """The same for a record: what `labkit.runner.prepare` takes."""
+        """What `labkit.runner.prepare` takes, as a record keeps it."""
         wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
         return wanted | ({"image_size": self.image_size} if self.image_size else {})
 
@@ -235,8 +235,8 @@ class Lab:
             budget: whose records.
 
         Returns:
-            Columns: the metric (mean ± sd (n)), the mean difference over paired seeds with its 95 % interval, and
-            "better", "worse" or "no difference seen".
+            A table of the metric (mean ± sd (n)), the mean difference over paired seeds with its 95 % interval, and
+            what that shows, such as "better", "worse" or "no difference seen".
         """
         import pandas as pd
 
@@ -296,4 +296,6 @@ def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[f
 def _shown(values: list[float], whole: bool) -> str:
     """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
     summary = ledger.summarise(values)
-    return f"{summary.mean:,.0f}" if whole and values else str(summary).replace(" ", "\N{NO-BREAK SPACE}")
+    if not values:
+        return str(summary)
+    return f"{summary.mean:,.0f}" if whole else str(summary).replace(" ", "\N{NO-BREAK SPACE}")
