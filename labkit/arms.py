@@ -244,13 +244,11 @@ class Lab:
             raise unknown(f"arm of {self.name}", against, [arm.name for arm in self.arms])
         runs, rows = self.recorded(budget), []
         for arm in self.arms:
-            claim = Claim("", metric, arm.name, against, "higher")
-            paired = claim.differences(runs)
-            same = arm.name == against
+            found, same = ledger.paired(runs, metric, arm.name, against), arm.name == against
             rows.append({
                 "arm": arm.name, metric: _shown(_values(runs, arm.name, metric, None), False),
-                f"difference from {against}": "–" if same else claim.measured(runs),
-                "seen": "–" if same else ledger.judge(metric, paired),
+                f"difference from {against}": "–" if same else ledger.measured(found),
+                "seen": "–" if same else ledger.judge(metric, found),
             })  # fmt: skip
         return pd.DataFrame(rows).set_index("arm")
 

@@ -256,11 +256,13 @@ class Cutout(Transform):
     def _apply(self, X, row, column):
         height, width = X.shape[2:]
         value = round(255 * self.fill) if X.dtype == torch.uint8 else self.fill
-        rows, columns = (
-            (torch.arange(side, device=X.device) - middle + self.size // 2).div(self.size, rounding_mode="floor") == 0
-            for side, middle in ((height, row), (width, column))
-        )  # (B, H) and (B, W): inside the square
+        rows, columns = self._covered(height, row), self._covered(width, column)  # (B, H) and (B, W)
         return X.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], value)  # mask: (B, 1, H, W)
+
+    def _covered(self, side: int, middle: Tensor) -> Tensor:
+        """Tell for each place along a side, (B, side), whether it lies in the square around `middle`, (B, 1)."""
+        place = torch.arange(side, device=middle.device) - (middle - self.size // 2)  # from the edge of the square
+        return (place >= 0) & (place < self.size)
 
 
 @dataclass(frozen=True)

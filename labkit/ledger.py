@@ -243,6 +243,27 @@ def verdict_about(reported_value: float, values: list[float]) -> str:
     return f"not reproduced: ours is {abs(share):.0%} {'higher' if share > 0 else 'lower'}"
 
 
+def paired(runs: list[Run], metric: str, arm: str, against: str) -> list[float]:
+    """Return the difference of a metric between two arms, for each seed that both have finished, by seed."""
+    values = {(run.arm, run.seed): run.value(metric) for run in runs if run.finished and run.arm in (arm, against)}
+    seeds = sorted(seed for name, seed in values if name == arm and (against, seed) in values)
+    return [values[arm, seed] - values[against, seed] for seed in seeds]
+
+
+def measured(values: list[float]) -> str:
+    """Return a mean with its 95 % interval, such as "-0.012 [-0.020, -0.004] (n = 5)".
+
+    >>> measured([0.1, 0.2, 0.3])
+    '+0.200 [-0.048, +0.448] (n = 3)'
+    """
+    if not values:
+        return "not run"
+    if len(values) == 1:
+        return f"{values[0]:+.3f} (n = 1: no interval)"
+    low, high = interval(values)
+    return f"{summarise(values).mean:+.3f} [{low:+.3f}, {high:+.3f}] (n = {len(values)})"
+
+
 def judge(metric: str, differences: list[float]) -> str:
     """Say what paired differences of a metric show: "better" or "worse" only where the 95 % interval leaves out 0.
 
@@ -291,11 +312,10 @@ class Claim:
 
     def differences(self, runs: list[Run]) -> list[float]:
         """Return the difference of the two arms, or the metric of the one, for each seed that has both."""
-        values = {(run.arm, run.seed): run.value(self.metric) for run in runs if run.finished}
-        seeds = sorted(seed for arm, seed in values if arm == self.arm)
-        if not self.against:
-            return [values[self.arm, seed] for seed in seeds]
-        return [values[self.arm, seed] - values[self.against, seed] for seed in seeds if (self.against, seed) in values]
+        if self.against:
+            return paired(runs, self.metric, self.arm, self.against)
+        alone = sorted((run for run in runs if run.finished and run.arm == self.arm), key=lambda run: run.seed)
+        return [run.value(self.metric) for run in alone]
 
     def decide(self, runs: list[Run]) -> str:
         """Return "holds", "does not hold", "unclear" or "not run", from the 95 % interval over seeds."""
@@ -315,11 +335,5 @@ class Claim:
         return "holds" if holds else "does not hold" if fails else "unclear"
 
     def measured(self, runs: list[Run]) -> str:
-        """Return the mean difference with its 95 % interval, such as "-0.012 [-0.020, -0.004] (n = 5)"."""
-        found = self.differences(runs)
-        if not found:
-            return "not run"
-        if len(found) == 1:
-            return f"{found[0]:+.3f} (n = 1: no interval)"
-        low, high = interval(found)
-        return f"{summarise(found).mean:+.3f} [{low:+.3f}, {high:+.3f}] (n = {len(found)})"
+        """Return the mean difference with its 95 % interval, see `measured`."""
+        return measured(self.differences(runs))

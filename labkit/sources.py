@@ -24,9 +24,10 @@ def compare_source(source: str):
     ledger.reported(source)  # refuses an unknown one
     rows = []
     for lab in labs():
-        if COUNTED in lab.sections and COUNTED.startswith(f"{source}."):
+        taken_up = [section for section in lab.sections if section.startswith(f"{source}.")]
+        if COUNTED in taken_up:
             rows += [(lab.name, *row) for row in counted()]
-        elif lab.arms:
+        elif taken_up and lab.arms:
             table = lab.compare(source)
             for (arm, figure), row in table.iterrows():
                 rows.append((lab.name, arm, figure, row["reported"], row.iloc[1], row["verdict"]))
@@ -58,8 +59,9 @@ def claims_of(source: str):
 
     rows = []
     for lab in labs():
-        full = lab.recorded() if lab.arms else []
-        rows += [(lab.name, c.says, c.measured(full), c.decide(full)) for c in lab.claims if c.source == source]
+        claims = [claim for claim in lab.claims if claim.source == source]
+        full = lab.recorded() if claims else []
+        rows += [(lab.name, claim.says, claim.measured(full), claim.decide(full)) for claim in claims]
     return pd.DataFrame(rows, columns=["lab", "claim", "measured", "verdict"]).set_index(["lab", "claim"])
 
 

@@ -8,7 +8,8 @@ Not here: which network is trained on what (experiments.py), and the record of a
 import io
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -243,7 +244,18 @@ def train_epoch(state: "State", batches: Batches, progress: bool | None = False)
     }  # fmt: skip
 
 
-@torch.no_grad()
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Turn dropout off and keep no gradients within a `with` block; the network then is in the mode it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
 def score(model: nn.Module, batches: Batches, precision: str = "float32", confusion: bool = False) -> dict:
     """Return the mean cross-entropy and the accuracy over a whole set, with dropout off. Introduced in lab 03.
 
@@ -256,17 +268,15 @@ def score(model: nn.Module, batches: Batches, precision: str = "float32", confus
     Returns:
         A dict with loss in nats an image, acc as a share in [0, 1], and confusion if asked for; exact over the set.
     """
-    was_training = model.training
-    model.eval()
     device = batches.data.images.device
     classes = len(batches.data.classes)
     loss, counts = torch.zeros((), device=device), torch.zeros(classes * classes, device=device)
-    for X, y in batches:
-        with autocast(device, precision):
-            logits = model(X)  # (B, num_classes)
-        loss += F.cross_entropy(logits.float(), y, reduction="sum")
-        counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
-    model.train(was_training)
+    with evaluating(model):
+        for X, y in batches:
+            with autocast(device, precision):
+                logits = model(X)  # (B, num_classes)
+            loss += F.cross_entropy(logits.float(), y, reduction="sum")
+            counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
     counts = counts.long().view(classes, classes)  # (true class, predicted class)
     found = {"loss": loss.item() / len(batches.data), "acc": counts.trace().item() / len(batches.data)}
     return found | ({"confusion": counts.tolist()} if confusion else {})
@@ -384,10 +394,8 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
     check_last_batch(model, len(train), recipe.batch_size)
     X = apply_all(recipe.augment, train.images[:2].cpu(), torch.Generator())  # (2, C, H, W)
     X = X.to(next(model.parameters()).device, torch.float32)
-    was_training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(model):
             logits = model(X)
     except RuntimeError as error:
         raise ConfigError(
@@ -395,7 +403,6 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
             f"{str(error).splitlines()[0]}. Build it with in_channels={train.in_channels}, "
             f"image_size={X.shape[2]}."
         ) from error
-    model.train(was_training)
     if logits.shape != (len(X), len(train.classes)):
         raise ConfigError(
             f"The network gives {logits.shape[-1]} logits an image and {train.name} has {len(train.classes)} "

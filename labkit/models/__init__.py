@@ -25,6 +25,12 @@ def register(name: str):
     return add
 
 
+def check_dropout(p: float) -> None:
+    """Raise `ConfigError` unless `p` is a chance that a unit may be turned off with; at 1 nothing would be left."""
+    if not 0 <= p < 1:
+        raise ConfigError(f"dropout must be in [0, 1), got {p!r}.")
+
+
 def available() -> list[str]:
     """Return the names that `build` takes, sorted.
 

@@ -8,7 +8,7 @@ which fits the "about 37,000" that the source reports; the source does not state
 from torch import Tensor, nn
 
 from labkit.errors import ConfigError
-from labkit.models import register
+from labkit.models import check_dropout, register
 from labkit.tracing import trace
 
 WIDTHS = (16, 32, 64, 128)  # output channels of each block
@@ -33,8 +33,7 @@ class CNN(nn.Module):
 
     def __init__(self, in_channels, num_classes, image_size, *, blocks=2, hidden=50, dropout=0.5, padding=0):
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"dropout must be in [0, 1), got {dropout!r}.")
+        check_dropout(dropout)
         self.features = conv_blocks(in_channels, blocks, padding)
         channels, height, width = trace(self.features, image_size, in_channels).out_shape
         self.classifier = nn.Sequential(

@@ -7,7 +7,7 @@ not their widths nor where the dropout stands; the catalogue (experiments.py) sa
 from torch import nn
 
 from labkit.errors import ConfigError, unknown
-from labkit.models import register
+from labkit.models import check_dropout, register
 from labkit.sizes import whole
 
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
@@ -62,8 +62,7 @@ def check_settings(hidden, activations, dropout, dropout_after, output) -> None:
             raise unknown("activation", name, ACTIVATIONS)
     if not activations:
         raise ConfigError(f"activations needs at least one of {', '.join(ACTIVATIONS)}.")
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"dropout must be in [0, 1), got {dropout!r}.")
+    check_dropout(dropout)
     if not set(dropout_after) <= set(range(1, len(hidden) + 1)):
         raise ConfigError(f"dropout_after names hidden layers from 1 to {len(hidden)}, got {list(dropout_after)}.")
     if output not in OUTPUTS:

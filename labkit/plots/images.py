@@ -8,6 +8,7 @@ from labkit.augment import Transform
 from labkit.data import Batches, ImageSet
 from labkit.errors import ConfigError
 from labkit.plots.base import WIDTH, Picture
+from labkit.train import evaluating
 
 
 def samples(data: ImageSet, columns: int = 10) -> Picture:
@@ -104,15 +105,12 @@ def feature_maps(model: nn.Module, X: Tensor, columns: int = 8) -> Picture:
     """
     from matplotlib import pyplot
 
-    maps, was_training = [], model.training
-    model.eval()
-    with torch.no_grad():
-        x = X
+    maps, x = [], X
+    with evaluating(model):
         for layer in model.features:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 maps.append(x[0].cpu())  # (channels, h, w)
-    model.train(was_training)
     figure, grid = pyplot.subplots(len(maps), columns + 1, figsize=(WIDTH, 0.4 + 0.92 * len(maps)), squeeze=False)
     said = []
     for row, (axes_row, found) in enumerate(zip(grid, maps, strict=True), 1):
@@ -149,11 +147,9 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
         )
     if len(data) > 8:
         raise ConfigError(f"A figure shows at most 8 images, got {len(data)}.")
-    (X, labels), was_training = next(iter(Batches(data, len(data), mean_std=mean_std))), model.training
-    model.eval()
-    with torch.no_grad():
+    X, labels = next(iter(Batches(data, len(data), mean_std=mean_std)))
+    with evaluating(model):
         maps = model.maps(X).cpu()  # (B, num_classes, h, w)
-    model.train(was_training)
     figure, grid = pyplot.subplots(2, len(data), figsize=(WIDTH, 2.6), squeeze=False)
     said = []
     for column, (image, found, label) in enumerate(zip(data.images, maps, labels.tolist(), strict=True)):
