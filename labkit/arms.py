@@ -189,11 +189,18 @@ class Lab:
             found += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
         return sorted(found, key=lambda run: run.seed)  # stable: the arms stay in their order
 
-    def mean(self, metric: str, arm: str, budget: str = "full") -> ledger.Summary:
-        """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any."""
+    def mean(self, metric: str, arm: str, budget: str = "full", epoch: int | None = None) -> ledger.Summary:
+        """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any.
+
+        Args:
+            metric: a name of `labkit.ledger.METRICS`.
+            arm: whose runs.
+            budget: "quick" or "full".
+            epoch: as the runs stood after this epoch; at the end if not given.
+        """
         if arm not in [a.name for a in self.arms]:
             raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
-        return ledger.summarise(_values(self.recorded(budget), arm, metric, None))
+        return ledger.summarise(_values(self.recorded(budget), arm, metric, epoch))
 
     def compare(self, source: str | None = None):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
