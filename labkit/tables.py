@@ -27,15 +27,17 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[str] = ()) -> str:
-    """Return the same table as HTML, every cell escaped.
+    """Return the same table as HTML, every cell escaped, and no line break within "16 × 30 × 30".
 
     >>> "<td style=\\"text-align:left\\">a &amp; b</td>" in html_table(["layer"], [["a & b"]])
+    True
+    >>> "16&nbsp;×&nbsp;30" in html_table(["output"], [["16 × 30"]])
     True
     """
     styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in _numeric(head, rows)]
     top = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = "".join(
-        "<tr>" + "".join(f"<td{s}>{escape(_cell(v))}</td>" for v, s in zip(row, styles, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td{s}>{_html_cell(v)}</td>" for v, s in zip(row, styles, strict=True)) + "</tr>"
         for row in rows
     )
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
@@ -54,6 +56,10 @@ def _cell(value) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _html_cell(value) -> str:
+    return escape(_cell(value)).replace(" × ", "&nbsp;×&nbsp;")
 
 
 def _line(cells, widths, right) -> str:
