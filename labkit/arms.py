@@ -31,6 +31,7 @@ class Arm:
         images: what it changes in the images, see `labkit.runner.prepare`.
         seeds: number of runs, where it is not the budget's.
         epochs_times: how many times the epochs of the budget it is trained for.
+        embed: layers whose planes each full record keeps, see `labkit.embed.record`.
         full_only: whether the quick budget leaves it out.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
     """
@@ -42,6 +43,7 @@ class Arm:
     images: dict | None = None
     seeds: int | None = None
     epochs_times: float = 1.0
+    embed: tuple[str, ...] = ()
     full_only: bool = False
     same_as: tuple[str, str] | None = None
 
@@ -60,6 +62,8 @@ class Budget:
         seeds: number of runs of each arm, with seeds from 0.
         train_per_class: how many training images of each class are used; None for all.
         image_size: pixels that the images are resized to; None leaves them as they are.
+        classes: the classes that are kept; empty for all.
+        draw_split: whether each seed draws its own split between training and validation images.
     """
 
     dataset: str
@@ -67,18 +71,41 @@ class Budget:
     seeds: int
     train_per_class: int | None = None
     image_size: int | None = None
+    classes: tuple[str, ...] = ()
+    draw_split: bool = False
 
     @property
     def data(self) -> dict:
         """What `labkit.runner.prepare` takes, as a record keeps it."""
         wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
-        return wanted | ({"image_size": self.image_size} if self.image_size else {})
+        others = {"image_size": self.image_size, "classes": list(self.classes), "draw_split": self.draw_split}
+        return wanted | {name: value for name, value in others.items() if value}
 
     @property
     def images(self) -> str:
         """The training images in words, as tables and figures name them."""
         few = f", {self.train_per_class} a class" if self.train_per_class else ""
-        return self.dataset + few + (f", {self.image_size} px" if self.image_size else "")
+        size = f", {self.image_size} px" if self.image_size else ""
+        return self.dataset + (f" ({', '.join(self.classes)})" if self.classes else "") + few + size
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Where a source's figure that stands alone belongs; figures by arm need none.
+
+    Attributes:
+        section: in reported.toml, such as "uam.simple_cnn".
+        key: the figure's name there.
+        arm: the arm that it is about.
+        metric: what it is called here.
+        epoch: when it was read; None for the end of training.
+    """
+
+    section: str
+    key: str
+    arm: str
+    metric: str
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +119,7 @@ class Lab:
         arms: what is compared; none in a lab that trains nothing.
         quick, full: the two budgets.
         claims: what the source says in words.
+        figures: the source's figures that do not stand under the name of an arm.
     """
 
     name: str
@@ -101,6 +129,7 @@ class Lab:
     quick: Budget | None = None
     full: Budget | None = None
     claims: tuple[Claim, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
     def budget(self, name: str | None = None) -> tuple[str, Budget]:
         """Return a budget with its name; by default what `LABKIT_BUDGET` says, else "quick"."""
@@ -128,6 +157,7 @@ class Lab:
             Run(
                 lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
                 data=chosen.data | (arm.images or {}), recipe=arm.recipe(chosen.recipe).as_record(),
+                embed=list(arm.embed) if name == "full" else [],
             )
             for seed in range(seeds or chosen.seeds)
             for arm in wanted
@@ -214,10 +244,10 @@ class Lab:
         rows = []
         for arm, metric, value, epoch in self._figures(source):
             ours, yours = _values(full, arm, metric, epoch), _values(quick, arm, metric, None)
-            about = metric.endswith("_about")
+            about, whole = metric.endswith("_about"), metric in ledger.WHOLE
             rows.append((
-                arm, metric + (f" (epoch {epoch})" if epoch else ""), f"{value:,}" if about else f"{value:.2f}",
-                _shown(ours, about), _shown(yours, about),
+                arm, metric + (f" (epoch {epoch})" if epoch else ""), f"{value:,.{ledger.decimals(value)}f}",
+                _shown(ours, whole), _shown(yours, whole),
                 (ledger.verdict_about if about else ledger.verdict)(value, ours),
             ))  # fmt: skip
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
@@ -232,6 +262,11 @@ class Lab:
                 if isinstance(figures, dict) and source in (None, key):
                     epoch = figures.get("epochs")
                     yield from ((arm, m, value, epoch) for m, value in figures.items() if m != "epochs")
+        for figure in self.figures:
+            key, _, name = figure.section.partition(".")
+            if source in (None, key):
+                value = ledger.reported(key, name)[figure.key]
+                yield figure.arm, figure.metric, value, figure.epoch
 
     def differences(self, metric: str, against: str, budget: str = "full"):
         """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.
@@ -301,6 +336,8 @@ def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[f
 def _shown(values: list[float], whole: bool) -> str:
     """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
     summary = ledger.summarise(values)
-    if not values:
-        return str(summary)
-    return f"{summary.mean:,.0f}" if whole else str(summary).replace(" ", "\N{NO-BREAK SPACE}")
+    text = str(summary)
+    if values and whole:
+        spread = f" ± {summary.sd:,.0f} ({summary.n})" if summary.sd else ""
+        text = f"{summary.mean:,.0f}{spread}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if values else text

@@ -20,6 +20,7 @@ from labkit import fetch
 from labkit.augment import Normalize, apply_all
 from labkit.errors import ConfigError, DataError, unknown
 from labkit.files import bundled
+from labkit.photos import Photos, read_folder
 from labkit.sizes import whole
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -115,15 +116,38 @@ class ImageSet:
         """Return the images at `index`, (M,) int64, as a set of its own."""
         return replace(self, images=self.images[index], labels=self.labels[index], split=split or self.split)
 
-    def per_class(self, count: int) -> "ImageSet":
-        """Return the first `count` images of each class, in their order; raise `ConfigError` if a class has fewer."""
+    def per_class(self, count: int, seed: int | None = None) -> "ImageSet":
+        """Return `count` images of each class, in their order; raise `ConfigError` if a class has fewer.
+
+        They are the first ones, or drawn from `seed` where one is given.
+        """
+        generator = torch.Generator().manual_seed(seed or 0)
         chosen = []
         for label, name in enumerate(self.classes):
-            members = torch.nonzero(self.labels == label).flatten()
+            members = torch.nonzero(self.labels == label).flatten().cpu()
             if not 1 <= count <= len(members):
                 raise ConfigError(f"Class {name} of {self.name} has {len(members)} images; asked for {count} of each.")
-            chosen.append(members[:count])
+            order = torch.arange(count) if seed is None else torch.randperm(len(members), generator=generator)[:count]
+            chosen.append(members[order])
         return self.take(torch.cat(chosen).sort().values)
+
+    def only(self, *names: str) -> "ImageSet":
+        """Return the images of some classes, which are numbered anew in the order given. Introduced in lab 10.
+
+        Raises:
+            ConfigError: an unknown class, or one that is named twice.
+        """
+        for name in names:
+            if name not in self.classes:
+                raise unknown(f"class of {self.name}", name, self.classes)
+        if len(set(names)) < max(len(names), 2):
+            raise ConfigError(f"only takes two or more different classes, got {', '.join(names) or 'none'}.")
+        numbers = torch.full((len(self.classes),), -1, device=self.labels.device)
+        for number, name in enumerate(names):
+            numbers[self.classes.index(name)] = number
+        labels = numbers[self.labels]  # (N,), -1 for the other classes
+        kept = torch.nonzero(labels >= 0).flatten()
+        return replace(self, images=self.images[kept], labels=labels[kept], classes=names)
 
     def shuffled(self, seed: int = 0) -> "ImageSet":
         """Return the set with the pixels of every image in another order, the same for all. Introduced in lab 05.
@@ -157,7 +181,7 @@ def load(name: str, *, val_fraction: float | None = None, split_seed: int = 0) -
     """Load a data set as training, validation and test images. Introduced in lab 03.
 
     Args:
-        name: "fashion-mnist-small" (bundled), "cifar10" or "mnist" (fetched first).
+        name: "fashion-mnist-small" (bundled), "cifar10", "mnist" or "hymenoptera" (fetched first).
         val_fraction: share of the original training images, in (0, 1), that becomes the validation set, the
             same share of each class. Default: a fifth; the bundled set has its own 1,000.
         split_seed: seed of that split; the same seed gives the same split everywhere.
@@ -258,7 +282,23 @@ def _load_mnist(root: Path) -> tuple[ImageSet, ImageSet]:
     return part("train"), part("test")
 
 
-_LOADERS = {BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mnist}
+def _load_hymenoptera(root: Path) -> tuple[ImageSet, ImageSet]:
+    """Read the photographs of ants and bees at 224 pixels; their folder "val" is the test set here."""
+
+    def part(folder: str, split: str) -> ImageSet:
+        return from_photos(read_folder(root / "hymenoptera_data" / folder), "hymenoptera", split)
+
+    return part("train", "train"), part("val", "test")
+
+
+def from_photos(photos: Photos, name: str, split: str) -> ImageSet:
+    """Return photographs that were read from folders as a set."""
+    return ImageSet(name, split, photos.images, photos.labels, photos.classes)
+
+
+_LOADERS = {
+    BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mnist, "hymenoptera": _load_hymenoptera,
+}  # fmt: skip
 
 
 class Batches:

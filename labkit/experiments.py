@@ -3,9 +3,10 @@
 To add a lab: one entry in _ALL, a notebook of the same name, a test.
 """
 
-from labkit.arms import Arm, Budget, Lab
+from labkit.arms import Arm, Budget, Figure, Lab
 from labkit.augment import ColorJitter, Crop, Cutout, Flip, Perspective, Rotate
 from labkit.errors import unknown
+from labkit.evaluate import worst_classes, worst_pairs
 from labkit.ledger import Claim
 from labkit.train import Recipe
 
@@ -42,6 +43,25 @@ _NET3 = _mlp(6, ["relu", "elu", "leaky_relu"], [2, 4], dropout=0.2, output="log_
 
 _NO_DROPOUT = {"blocks": 3, "dropout": 0.0}
 _SECOND_SOURCE = (Flip(), Rotate(15), Perspective(), ColorJitter())  # what it found to make things worse
+
+_PRETRAINED = {"pretrained": True}
+_SVM = {"optimizer": "svm", "epochs": 1, "body_lr": None}
+_PHOTO_AUGMENT = (Flip(), Crop(16), Rotate(15), ColorJitter())
+
+
+def _few(name: str, changes: dict) -> list[Arm]:
+    """Return the arms of a learning curve: the same route with few labelled images of each class.
+
+    Fewer images make fewer steps an epoch; more epochs make that up, to 70 to 90 steps.
+    """
+    return [
+        Arm(
+            f"{name}, {count} a class", "backbone", _PRETRAINED, {"epochs": epochs} | changes,
+            {"draw_per_class": count}, full_only=True,
+        )
+        for count, epochs in ((5, 80), (10, 40), (20, 30), (50, 10))
+    ]  # fmt: skip
+
 
 _ALL = (
     Lab(
@@ -164,6 +184,93 @@ _ALL = (
         ),
         quick=Budget(_SMALL, Recipe(epochs=12, batch_size=64, lr=3e-3), seeds=1, train_per_class=150, image_size=32),
         full=_CIFAR10,
+    ),
+    Lab(
+        name="08-simple-cnn-mnist",
+        title="MNIST: which digits are confused, and what does a layer know?",
+        sections=("uam.simple_cnn",),
+        arms=(
+            Arm("simple", "simple", {}, embed=("features", "hidden")),
+            Arm("no hidden layer", "simple", {"hidden": 0}, embed=("features",)),
+        ),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50), seeds=1, train_per_class=60),
+        full=Budget("mnist", Recipe(epochs=20), seeds=3),
+        figures=(
+            Figure("uam.simple_cnn", "params", "simple", "params"),
+            Figure("uam.simple_cnn", "val_acc_best_10_epochs", "simple", "val_acc_best", epoch=10),
+            Figure("uam.simple_cnn", "best_epoch_10", "simple", "best_epoch", epoch=10),
+            Figure("uam.simple_cnn", "val_acc_best_20_epochs", "simple", "val_acc_best"),
+            Figure("uam.simple_cnn", "best_epoch_20", "simple", "best_epoch"),
+            Figure("uam.simple_cnn", "errors_of_10000", "simple", "errors_of_10000"),
+        ),
+        claims=(
+            Claim("4, 5, 6 and 8 are confused most (three or four of them are among the four worst digits)",
+                  worst_classes(4, 5, 6, 8), "simple", "", "higher", 2.5, "uam"),
+            Claim("The plane of the last layer separates the digits better than that of the intermediate one "
+                  "(silhouette)", "silhouette_gain", "simple", "", "higher", source="uam"),
+            Claim("The last linear layer could go at little cost (at most 0.005 of the validation accuracy)",
+                  "val_acc", "simple", "no hidden layer", "not higher", 0.005, "uam"),
+        ),
+    ),
+    Lab(
+        name="09-alexnet",
+        title="AlexNet: when does it start to over-fit, and what helps?",
+        sections=("uam.alexnet",),
+        arms=(
+            Arm("alexnet", "alexnet", {}, embed=("features", "hidden")),
+            Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
+            Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}),
+            Arm("augmented, cosine", "alexnet", {}, {"augment": (Flip(), Crop(4)), "schedule": "cosine"}),
+        ),
+        quick=Budget(_SMALL, Recipe(epochs=5, batch_size=50, lr=5e-4), seeds=1, train_per_class=80, image_size=32),
+        full=Budget("cifar10", Recipe(epochs=15, precision="bf16"), seeds=3),
+        figures=(
+            Figure("uam.alexnet", "params", "alexnet", "params"),
+            Figure("uam.alexnet", "val_acc_best", "alexnet", "val_acc_best"),
+            Figure("uam.alexnet", "best_epoch", "alexnet", "best_epoch"),
+            Figure("uam.alexnet", "overfits_from_epoch", "alexnet", "overfits_from"),
+        ),
+        claims=(
+            Claim("cat-dog, horse-deer and automobile-truck are confused most (at least two of the three worst pairs)",
+                  worst_pairs((3, 5), (4, 7), (1, 9)), "alexnet", "", "higher", 1.5, "uam"),
+            Claim("Augmentation helps: higher validation accuracy",
+                  "val_acc", "augmented", "alexnet", "higher", source="uam"),
+            Claim("Another learning rate helps: higher validation accuracy",
+                  "val_acc", "smaller lr", "alexnet", "higher", source="uam"),
+        ),
+    ),
+    Lab(
+        name="10-transfer-learning",
+        title="Transfer learning: what does a network bring along from ImageNet?",
+        sections=("uam.transfer",),
+        arms=(
+            Arm("scratch", "backbone", {}, {"body_lr": None}, embed=("body",)),
+            Arm("pretrained_svm", "backbone", _PRETRAINED, _SVM, embed=("body",)),
+            Arm("fine_tuned", "backbone", _PRETRAINED, embed=("body",)),
+            Arm("fine_tuned_augmented", "backbone", _PRETRAINED, {"augment": _PHOTO_AUGMENT}, embed=("body",)),
+            Arm("zero-shot", "backbone", _PRETRAINED, {"optimizer": "imagenet", "epochs": 1}, full_only=True),
+            *_few("svm", _SVM),
+            *_few("fine-tuned", {}),
+        ),
+        quick=Budget(
+            _SMALL, Recipe(epochs=2, batch_size=20, body_lr=1e-4), seeds=1, train_per_class=40, image_size=64,
+            classes=("pullover", "coat"),
+        ),
+        full=Budget(
+            "hymenoptera", Recipe(epochs=10, batch_size=16, body_lr=1e-4), seeds=5, draw_split=True,
+        ),
+        figures=tuple(
+            Figure("uam.transfer", route, route, "test_acc")
+            for route in ("scratch", "pretrained_svm", "fine_tuned", "fine_tuned_augmented")
+        ),
+        claims=(
+            Claim("From scratch overlaps: more errors of the line than with pretrained features",
+                  "line_errors", "scratch", "pretrained_svm", "higher", source="uam"),
+            Claim("Fine-tuning separates better than pretrained features (errors of the line)",
+                  "line_errors", "fine_tuned", "pretrained_svm", "lower", source="uam"),
+            Claim("Augmentation separates better than fine-tuning alone (errors of the line)",
+                  "line_errors", "fine_tuned_augmented", "fine_tuned", "lower", source="uam"),
+        ),
     ),
 )  # fmt: skip
 LABS = {entry.name: entry for entry in _ALL}

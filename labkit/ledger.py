@@ -9,6 +9,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,6 @@ from labkit.errors import ConfigError, DataError, unknown
 from labkit.files import bundled, cache_dir, write_atomic
 
 LEVEL = 0.95  # of every interval in the book
-ROUNDING = 0.005  # the sources print two decimals
 ABOUT = 0.05  # share that a round figure ("about 25,000") may be off
 
 
@@ -28,12 +28,13 @@ class Run:
 
     Attributes:
         lab, arm, budget, seed: which run it is.
-        model: how the network was built, and its parameter count under "params".
+        model: how the network was built, its parameter count under "params", how many are trained under "trainable".
         data: name, fingerprints of the three splits, their sizes.
         recipe: the fields of `labkit.Recipe`.
         history: one row an epoch, see `labkit.History`.
         final: after training: loss and acc on "train" (dropout off), "val" and "test"; the test set is looked
             at here and nowhere else. "confusion" counts test images by (true class, predicted class).
+        embed: names of the layers whose planes are kept under final["embedding"].
         seconds: time of training alone, in s; images_per_second: the median over epochs.
         peak_memory: highest memory of the process so far, in bytes, or None where it cannot be read.
         device, versions, finished_at: where and when.
@@ -47,6 +48,7 @@ class Run:
     model: dict
     data: dict
     recipe: dict
+    embed: list[str] = field(default_factory=list)
     history: list[dict] = field(default_factory=list)
     final: dict = field(default_factory=dict)
     best_epoch: int = 0
@@ -63,8 +65,10 @@ class Run:
         """The arm and the seed, as progress lines name a run."""
         return f"{self.arm} seed {self.seed}"
 
-    def value(self, metric: str) -> float:
-        """Return one number of the run, by the name of a metric (see `METRICS`)."""
+    def value(self, metric: str | Callable[["Run"], float]) -> float:
+        """Return one number of the run, by the name of a metric (see `METRICS`) or by a function of the run."""
+        if callable(metric):
+            return metric(self)
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)
         return METRICS[metric](self)
@@ -101,11 +105,28 @@ METRICS = {  # name: how it is read off a run; train and val at the end of train
     "minutes": lambda run: run.value("seconds_per_epoch") * len(run.history) / 60,
     # how much better the network is on images that it has learned from; dropout off for both
     "acc_gap": lambda run: run.value("train_acc_eval") - run.value("val_acc"),
+    "seconds": lambda run: run.seconds,
+    # epochs, numbered from 1; "overfits_from" is the one after the lowest validation loss
+    "best_epoch": lambda run: max(run.history, key=lambda row: row["val_acc"])["epoch"],
+    "overfits_from": lambda run: min(run.history, key=lambda row: row["val_loss"])["epoch"] + 1,
+    "errors_of_10000": lambda run: 10_000 * (1 - run.value("test_acc")),
+    # of the last layer whose plane is kept, and how far it is above that of the first
+    "silhouette": lambda run: _planes(run)[-1]["silhouette"],
+    "silhouette_gain": lambda run: _planes(run)[-1]["silhouette"] - _planes(run)[0]["silhouette"],
+    "line_errors": lambda run: _planes(run)[-1]["line_errors"],
+    "trainable": lambda run: run.model["trainable"],
     "params": lambda run: run.model["params"],
     # what a source gives in round figures: its verdict allows ABOUT
     "params_about": lambda run: run.model["params"],
     "bytes_about": lambda run: 4 * run.model["params"],  # float32
 }
+
+WHOLE = ("params", "params_about", "bytes_about", "trainable", "best_epoch", "overfits_from", "errors_of_10000")
+
+
+def _planes(run: Run) -> list[dict]:
+    """Return the recorded planes of a run, in the order of its layers."""
+    return [run.final["embedding"]["layers"][name] for name in run.embed]
 
 
 def record_path(lab: str, arm: str, budget: str, seed: int) -> Path:
@@ -213,6 +234,8 @@ def verdict(reported_value: float, values: list[float]) -> str:
     'reproduced'
     >>> verdict(0.78, [0.651, 0.655, 0.653])
     'not reproduced: ours is 0.13 lower'
+    >>> verdict(0.9894, [0.9912, 0.9913, 0.9911])
+    'not reproduced: ours is 0.0018 higher'
     """
     if not values:
         return "not run"
@@ -220,11 +243,22 @@ def verdict(reported_value: float, values: list[float]) -> str:
     if s.n < 2:
         return "unclear: one run has no spread"
     low, high = interval(values)
-    half = (high - low) / 2 * math.sqrt(s.n + 1) + ROUNDING
+    digits = decimals(reported_value)
+    rounding = 0.5 * 10**-digits if digits else 1e-9  # a count is exact
+    half = (high - low) / 2 * math.sqrt(s.n + 1) + rounding
     gap = s.mean - reported_value
     if abs(gap) <= half:
         return "reproduced"
-    return f"not reproduced: ours is {abs(gap):.2f} {'higher' if gap > 0 else 'lower'}"
+    return f"not reproduced: ours is {abs(gap):,.{digits}f} {'higher' if gap > 0 else 'lower'}"
+
+
+def decimals(value: float) -> int:
+    """Return how many decimals a source prints of a figure: none of a count, else at least two.
+
+    >>> decimals(106), decimals(0.6), decimals(0.9894)
+    (0, 2, 4)
+    """
+    return 0 if isinstance(value, int) else max(2, len(repr(value).partition(".")[2]))
 
 
 def verdict_about(reported_value: float, values: list[float]) -> str:
@@ -293,7 +327,7 @@ class Claim:
 
     Attributes:
         says: the claim in plain words.
-        metric: what decides it, one of `METRICS`.
+        metric: what decides it, one of `METRICS` or a function of a run.
         arm: the arm that it speaks of.
         against: the arm that it is compared with, seed by seed; empty to look at `arm` alone.
         expect: "lower", "higher", "not higher" or "equal".
@@ -303,7 +337,7 @@ class Claim:
     """
 
     says: str
-    metric: str
+    metric: str | Callable[[Run], float]
     arm: str
     against: str
     expect: str

@@ -10,15 +10,16 @@ from statistics import median
 
 import torch
 
-from labkit import ledger
+from labkit import embed, ledger, transfer
 from labkit.counting import count
-from labkit.data import Batches, Splits, load
+from labkit.data import Splits, load
 from labkit.files import cache_dir
 from labkit.ledger import Run
 from labkit.models import build
-from labkit.train import EVAL_BATCH, History, Recipe, fit, pick_device, read_checkpoint, score
+from labkit.train import HEADS, History, Recipe, eval_batches, fit, pick_device, pixel_stats, read_checkpoint, score
 
-DATA = ("name", "train_per_class", "image_size", "shuffle_pixels")  # what a run may ask of its images
+# what a run may ask of its images
+DATA = ("name", "train_per_class", "image_size", "shuffle_pixels", "classes", "draw_per_class", "draw_split")
 
 
 def same_training(a: Run, b: Run) -> bool:
@@ -28,14 +29,21 @@ def same_training(a: Run, b: Run) -> bool:
     return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model
 
 
-def prepare(wanted: dict) -> Splits:
+def prepare(wanted: dict, seed: int = 0) -> Splits:
     """Load the images of a run.
 
     Args:
-        wanted: name of the data set; train_per_class, image_size in pixels and shuffle_pixels (the seed of the
-            permutation) where they are asked for.
+        wanted: name of the data set; and where they are asked for: train_per_class, image_size in pixels,
+            shuffle_pixels (the seed of the permutation), classes (the names of those to keep), draw_per_class
+            (training images of each class, drawn from the run's seed), draw_split (True: the split between
+            training and validation is drawn from the run's seed).
+        seed: of the run.
     """
-    splits = load(wanted["name"])
+    splits = load(wanted["name"], split_seed=seed if wanted.get("draw_split") else 0)
+    if names := wanted.get("classes"):
+        splits = Splits(*(part.only(*names) for part in splits))
+    if few := wanted.get("draw_per_class"):
+        splits = splits._replace(train=splits.train.per_class(few, seed))
     if few := wanted.get("train_per_class"):
         splits = splits._replace(train=splits.train.per_class(few))
     if size := wanted.get("image_size"):
@@ -57,7 +65,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
     A run that was stopped goes on after its last finished epoch.
     """
     where = pick_device(device)
-    splits = prepare(run.data)
+    splits = prepare(run.data, run.seed)
     recipe = Recipe.of(run.recipe)
     options = {k: v for k, v in run.model.items() if k != "name"}
     torch.manual_seed(run.seed)  # the weights
@@ -65,7 +73,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
         run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
         image_size=splits.train.image_size, **options,
     )  # fmt: skip
-    run.model = {**model.spec, "params": count(model).total}
+    run.model = {**model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe)}
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
     run.device, run.versions = describe_device(where), versions()
     checkpoint = checkpoint_path(run)
@@ -79,8 +87,9 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
     if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
         run.history = read_checkpoint(checkpoint)["history"]
     more = callbacks(run) if callbacks else []
+    train = transfer.fit_head if recipe.optimizer in HEADS else fit
     try:
-        history = fit(
+        history = train(
             model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
             callbacks=[keep, *more], progress=progress,
         )  # fmt: skip
@@ -96,18 +105,15 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
 def finish(run, model, splits, history: History, recipe: Recipe) -> None:
     """Fill in what is known after training: best epoch, final scores (the test set's too), cost."""
     device = next(model.parameters()).device
-    stats = splits.train.mean_std
+    stats = pixel_stats(model, splits.train)
     run.history = history.rows
     run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
     run.final = {
-        part.split: score(
-            model,
-            Batches(part.to(device), EVAL_BATCH, mean_std=stats),
-            recipe.precision,
-            part.split == "test",
-        )
+        part.split: score(model, eval_batches(part.to(device), stats), recipe.precision, part.split == "test")
         for part in splits
     }
+    if run.embed:
+        run.final["embedding"] = embed.record(model, splits.test, run.embed, run.seed, stats)
     run.images_per_second = median(history["images_per_second"])
     run.seconds = sum(history["seconds"])
     run.peak_memory = peak_memory(device)

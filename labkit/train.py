@@ -23,10 +23,12 @@ from labkit.errors import ConfigError, TrainingError, unknown
 from labkit.files import write_atomic
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
+HEADS = ("svm", "imagenet")  # output layers that are not trained by gradients, see labkit.transfer
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 PRECISIONS = ("float32", "bf16")
 STOP_ON = {"val_loss": min, "val_acc": max}  # what early stopping may watch: and which value is the best
 EVAL_BATCH = 500  # images a batch where no gradient is needed
+EVAL_PIXELS = 2_000_000  # and fewer where they are large: 39 of 224 x 224
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Recipe:
     Attributes:
         epochs: passes over the training images, at least 1.
         batch_size: images a step. 128 keeps two CPU cores busy and is the size of most published recipes.
-        optimizer: "sgd", "adam" or "adamw".
+        optimizer: "sgd", "adam" or "adamw"; "svm" and "imagenet" set the output layer of a backbone without
+            gradients, see `labkit.transfer`.
         lr: learning rate, above 0; the highest one where a schedule changes it.
+        body_lr: learning rate of all layers but the output layer, above 0; None for the same as `lr`.
         momentum: for "sgd" only, in [0, 1).
         weight_decay: at least 0; decoupled in "adamw", an L2 term in the others.
         schedule: "constant", "step", "cosine" (both once an epoch) or "one-cycle" (every step).
@@ -55,6 +59,7 @@ class Recipe:
     batch_size: int = 128
     optimizer: str = "adam"
     lr: float = 1e-3
+    body_lr: float | None = None
     momentum: float = 0.0
     weight_decay: float = 0.0
     schedule: str = "constant"
@@ -73,7 +78,7 @@ class Recipe:
             raise ConfigError("augment takes no Normalize: Batches normalises every image after the transforms.")
         object.__setattr__(self, "augment", made)  # the way of a frozen dataclass
         for what, value, known in (
-            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("optimizer", self.optimizer, OPTIMIZERS + HEADS),
             ("schedule", self.schedule, SCHEDULES),
             ("precision", self.precision, PRECISIONS),
             ("quantity for early_stop", self.early_stop, (*STOP_ON, None)),
@@ -88,6 +93,7 @@ class Recipe:
                 "a whole number of at least 1",
             ),
             ("lr", self.lr > 0, "above 0"),
+            ("body_lr", self.body_lr is None or self.body_lr > 0, "above 0, or None"),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
             ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
@@ -185,8 +191,11 @@ def fit(
     model.to(where, memory_format=memory_format(where))
     check_fit(model, train, val, recipe)
     train, val = train.to(where), val.to(where) if val else None
-    batches = Batches(train, recipe.batch_size, shuffle=True, augment=recipe.augment, seed=seed)
-    watched = Batches(val, EVAL_BATCH, mean_std=train.mean_std) if val else None
+    stats = pixel_stats(model, train)
+    batches = Batches(
+        train, recipe.batch_size, mean_std=stats, shuffle=True, augment=recipe.augment, seed=seed
+    )  # fmt: skip
+    watched = eval_batches(val, stats) if val else None
     optimizer = make_optimizer(model, recipe)
     schedule = make_schedule(optimizer, recipe, len(batches))
     state = State(model, optimizer, schedule, recipe, seed, Path(checkpoint) if checkpoint else None)
@@ -254,6 +263,20 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
+
+
+def pixel_stats(model: nn.Module, train: ImageSet) -> tuple[Tensor, Tensor]:
+    """Return the mean and sd of each channel, (C,), that images are normalised with.
+
+    They are those of the training images, unless the network has learned from others and brings its own.
+    """
+    return getattr(model, "mean_std", None) or train.mean_std
+
+
+def eval_batches(data: ImageSet, mean_std: tuple[Tensor, Tensor]) -> Batches:
+    """Return a set in its order, in batches for a pass without gradients: as large as memory bears."""
+    size = max(1, min(EVAL_BATCH, EVAL_PIXELS // data.image_size**2))
+    return Batches(data, size, mean_std=mean_std)
 
 
 def score(model: nn.Module, batches: Batches, precision: str = "float32", confusion: bool = False) -> dict:
@@ -389,6 +412,13 @@ def _spec(model: nn.Module) -> dict:
 
 def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: Recipe) -> None:
     """Raise `ConfigError` unless network, images and recipe go together; done before anything is trained."""
+    if recipe.optimizer in HEADS:
+        raise ConfigError(f"optimizer {recipe.optimizer!r} is no gradient descent: call labkit.transfer.set_head.")
+    if recipe.body_lr and not hasattr(model, "output"):
+        raise ConfigError(
+            f"body_lr is for networks whose output layer is called `output`; {type(model).__name__} has none. "
+            "Leave body_lr out."
+        )
     if recipe.early_stop and val is None:
         raise ConfigError(f"early_stop={recipe.early_stop!r} needs validation images, got none.")
     check_last_batch(model, len(train), recipe.batch_size)
@@ -469,10 +499,20 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     settings = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if next(model.parameters()).device.type in ("cpu", "cuda"):
         settings["fused"] = True
+    groups = parameter_groups(model, recipe)
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **settings)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, **settings)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
-    return kind(model.parameters(), **settings)
+    return kind(groups, **settings)
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
+    """Return what an optimizer trains: all parameters, or the output layer and the body with a rate of its own."""
+    if not recipe.body_lr:
+        return [{"params": list(model.parameters())}]
+    head = list(model.output.parameters())
+    body = [p for name, p in model.named_parameters() if not name.startswith("output.")]
+    return [{"params": head}, {"params": body, "lr": recipe.body_lr}]
 
 
 def make_schedule(optimizer, recipe: Recipe, steps_per_epoch: int):
@@ -487,7 +527,9 @@ def make_schedule(optimizer, recipe: Recipe, steps_per_epoch: int):
         return kinds.CosineAnnealingLR(optimizer, recipe.epochs)
     if recipe.schedule == "one-cycle":
         total = recipe.epochs * steps_per_epoch
-        return kinds.OneCycleLR(optimizer, recipe.lr, total_steps=total, cycle_momentum=False)
+        return kinds.OneCycleLR(
+            optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=total, cycle_momentum=False
+        )
     return None
 
 

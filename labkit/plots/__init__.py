@@ -1,14 +1,18 @@
 """Every figure of the book, each with an alternative text made from its data.
 
-Figures of runs (runs.py), of layers (layers.py) and of images (images.py); what they share is in base.py.
+Figures of runs (runs.py), of layers (layers.py), of images (images.py) and of what a network answers (answers.py);
+points with their images under the pointer (hover.py); what they share is in base.py.
 """
 
+from labkit.plots.answers import confusion, learning_curve, mistakes, plane, planes
 from labkit.plots.base import PALETTE, Picture
+from labkit.plots.hover import Hover, hover_plane
 from labkit.plots.images import class_maps, feature_maps, filters, samples, versions
 from labkit.plots.layers import fields, layer_shares, windows
 from labkit.plots.runs import bars, curves, intervals
 
 __all__ = [
-    "PALETTE", "Picture", "bars", "class_maps", "curves", "feature_maps", "fields", "filters", "intervals",
-    "layer_shares", "samples", "versions", "windows",
+    "PALETTE", "Hover", "Picture", "bars", "class_maps", "confusion", "curves", "feature_maps", "fields", "filters",
+    "hover_plane", "intervals", "layer_shares", "learning_curve", "mistakes", "plane", "planes", "samples", "versions",
+    "windows",
 ]  # fmt: skip
