@@ -1,6 +1,7 @@
-"""The command line: labkit list · run · compare · count · data · doctor (and book, test, notebooks, see workspace.py).
+"""The command line: labkit list · run · compare · count · transfer · predict · data · doctor.
 
-Not here: any work. Each command reads its arguments, calls the library and prints.
+Not here: book, test and notebooks, which run on a bare Python (workspace.py).
+Each command reads its arguments, calls the library and prints.
 """
 
 import click
@@ -115,6 +116,55 @@ def count(network):
     if network not in known:
         raise unknown("network to count", network, known)
     click.echo(str(summaries.summary(models.build(network), (3, 32, 32))))
+
+
+@commands.command()
+@click.argument("folder", type=click.Path())
+@click.option("--route", "routes", multiple=True, help="Only this route; may be given several times.  [default: all]")
+@click.option("--backbone", default="efficientnet_lite0", show_default=True, help="The network from ImageNet.")
+@click.option("--epochs", type=int, default=None, help="Of the routes that are fine-tuned.  [default: 10]")
+@click.option("--size", type=int, default=224, show_default=True, help="Pixels that each photograph is made.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
+@click.option("--skip-unreadable", is_flag=True, help="Go on without photographs that cannot be read.")
+@click.option("--out", type=click.Path(), default=None, help="Folder for model and report.  [default: transfer-NAME]")
+def transfer(folder, routes, backbone, epochs, size, seed, device, skip_unreadable, out):
+    """Train on your own photographs: a folder with one folder a class; write a model and a report."""
+    from pathlib import Path
+
+    from labkit import own_pictures
+    from labkit.transfer import ROUTES, compare_routes
+
+    pictures = own_pictures.open_pictures(folder, size, skip_unreadable=skip_unreadable, seed=seed)
+    for note in pictures.notes:
+        click.echo(note, err=True)
+    click.echo(f"{len(pictures.train)} photographs to learn from, {len(pictures.val)} to validate")
+    done = []
+    for name in routes or ROUTES:
+        click.echo(f"{name} ...")
+        done += compare_routes(
+            pictures.train, pictures.val, [name], backbone=backbone, epochs=epochs, seed=seed, device=device,
+            progress=None,
+        )  # fmt: skip
+    click.echo(own_pictures.table(done).to_string())
+    chosen, target = own_pictures.best(done), Path(out or f"transfer-{pictures.train.name}")
+    own_pictures.save_model(target / "model.pt", chosen.model, pictures.train.classes, chosen.name)
+    report = own_pictures.write_report(target / "report.html", pictures, done)
+    click.echo(f"Kept: {chosen.name}\nModel:  {target / 'model.pt'}\nReport: {report}")
+
+
+@commands.command()
+@click.argument("model", type=click.Path())
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+def predict(model, images):
+    """Name what photographs show, by a model that `labkit transfer` wrote."""
+    from labkit.own_pictures import predict_files
+
+    unreadable = 0
+    for path, found, score in predict_files(model, images):
+        unreadable += score is None
+        click.echo(f"{found}" if score is None else f"{path}  {found}  score {score:.2f}", err=score is None)
+    raise SystemExit(1 if unreadable else 0)
 
 
 @commands.group()

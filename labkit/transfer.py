@@ -8,19 +8,22 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labkit.augment import ColorJitter, Crop, Flip, Rotate
 from labkit.data import ImageSet
 from labkit.embed import features
-from labkit.errors import ConfigError
+from labkit.errors import ConfigError, unknown
 from labkit.files import cache_dir, write_atomic
+from labkit.ledger import LEVEL
 from labkit.models import build
 from labkit.models.backbone import KNOWN, imagenet_network
-from labkit.train import History, Recipe, memory_format, pick_device
+from labkit.train import HEADS, History, Recipe, fit, memory_format, pick_device
 
 C_TRIED = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # how hard the support vector machine is on its errors
 IMAGENET_CLASSES = {"ants": 310, "bees": 309}  # where ImageNet has classes of ours
@@ -183,3 +186,88 @@ def trainable(model: nn.Module, recipe: Recipe) -> int:
         return 0
     part = model.output if recipe.optimizer == "svm" else model
     return sum(p.numel() for p in part.parameters())
+
+
+ROUTES = {  # by name: how the pretrained backbone is trained
+    "frozen features + SVM": Recipe(epochs=1, optimizer="svm"),
+    "fine-tuning": Recipe(epochs=10, batch_size=16, body_lr=1e-4),
+    "fine-tuning, augmented": Recipe(
+        epochs=10, batch_size=16, body_lr=1e-4, augment=(Flip(), Crop(16), Rotate(15), ColorJitter())
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """What one way of transfer reached. Introduced in lab 10.
+
+    Attributes:
+        name: of `ROUTES`.
+        model: the trained network, on the CPU.
+        val_acc: share of right answers on the validation images, in [0, 1].
+        low, high: 95 % interval of that share, from the number of images (Wilson, 1927).
+        seconds: of training, features included.
+        trainable: parameters that were trained.
+    """
+
+    name: str
+    model: nn.Module
+    val_acc: float
+    low: float
+    high: float
+    seconds: float
+    trainable: int
+
+
+def compare_routes(
+    train: ImageSet, val: ImageSet, routes: Iterable[str] = tuple(ROUTES), *, backbone: str = "efficientnet_lite0",
+    epochs: int | None = None, seed: int = 0, device: str | None = None, progress: bool | None = True,
+) -> list[Route]:  # fmt: skip
+    """Train a pretrained backbone in several ways on the same images. Introduced in lab 10.
+
+    Args:
+        train, val: colour or grey images of the same classes and size.
+        routes: names of `ROUTES`.
+        backbone: a name of `labkit.models.backbone.KNOWN`.
+        epochs: of the routes that are fine-tuned; default: theirs.
+        seed: of the new output layer and of the training.
+        device, progress: as in `labkit.fit`.
+
+    Returns:
+        The routes in the order given.
+
+    Raises:
+        ConfigError: an unknown route or backbone.
+    """
+    done = []
+    for name in routes:
+        if name not in ROUTES:
+            raise unknown("route", name, ROUTES)
+        recipe = ROUTES[name]
+        if epochs and recipe.optimizer not in HEADS:
+            recipe = replace(recipe, epochs=epochs)
+        torch.manual_seed(seed)
+        model = build(
+            "backbone", backbone=backbone, pretrained=True, in_channels=train.in_channels,
+            num_classes=len(train.classes), image_size=train.image_size,
+        )  # fmt: skip
+        way = fit_head if recipe.optimizer in HEADS else fit
+        history = way(model, train, val, recipe, seed=seed, device=device, progress=progress)
+        right = round(history.last["val_acc"] * len(val))
+        low, high = wilson(right, len(val))
+        done.append(
+            Route(name, model.cpu(), right / len(val), low, high, sum(history["seconds"]), trainable(model, recipe))
+        )
+    return done
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, from how many of `count` were right (Wilson, 1927).
+
+    >>> [round(limit, 3) for limit in wilson(90, 100)]
+    [0.826, 0.945]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(right, count).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
