@@ -4,6 +4,7 @@ t-SNE (van der Maaten and Hinton, Visualizing Data using t-SNE, 2008) is openTSN
 vector machine and the scores are scikit-learn's. Not here: the figures (plots).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -33,7 +34,7 @@ def features(model: nn.Module, data: ImageSet, layers: Sequence[str], mean_std=N
         For each name an array (N, D), float32; maps are put in a row.
 
     Raises:
-        ConfigError: an unknown layer, or one that the forward pass does not reach.
+        ConfigError: an unknown layer, or one that the forward pass does not go through just once.
     """
     known = dict(model.named_modules())
     for name in layers:
@@ -42,10 +43,10 @@ def features(model: nn.Module, data: ImageSet, layers: Sequence[str], mean_std=N
     kept = {name: [] for name in layers}
 
     def keep(name):
-        # a hook gets the layer, its inputs and its output
-        return lambda layer, inputs, output: kept[name].append(output.flatten(1).float().cpu())
+        # a hook gets the layer, its inputs and its output; a copy, for the next layer may work in place
+        return lambda layer, inputs, output: kept[name].append(output.flatten(1).float().cpu().clone())
 
-    handles = [known[name].register_forward_hook(keep(name)) for name in layers]
+    handles = [known[name].register_forward_hook(keep(name)) for name in kept]
     device = next(model.parameters()).device
     batches = eval_batches(data.to(device), mean_std or pixel_stats(model, data))
     try:
@@ -55,8 +56,11 @@ def features(model: nn.Module, data: ImageSet, layers: Sequence[str], mean_std=N
     finally:
         for handle in handles:
             handle.remove()
-    if unused := [name for name in layers if not kept[name]]:
-        raise ConfigError(f"The forward pass does not go through {', '.join(unused)}. Name a layer that it uses.")
+    if unused := [name for name in kept if len(kept[name]) != len(batches)]:
+        raise ConfigError(
+            f"The forward pass does not go through {', '.join(unused)} once for each image. "
+            "Name layers that it uses, and uses once."
+        )
     return {name: torch.cat(parts).numpy() for name, parts in kept.items()}
 
 
@@ -74,20 +78,22 @@ def tsne(features: np.ndarray, *, perplexity: float = 30, seed: int = 0) -> np.n
         (N, 2), float64, without unit.
 
     Raises:
-        ConfigError: features that are not finite, or too few points for the perplexity.
+        ConfigError: features that are not finite or all alike, or too few points for the perplexity.
     """
     from openTSNE import TSNE
     from sklearn.decomposition import PCA
 
     features = np.asarray(features, dtype=np.float64)
-    if features.ndim != 2 or not np.isfinite(features).all():
-        raise ConfigError(f"t-SNE takes finite features of shape (N, D), got shape {features.shape}.")
+    if features.ndim != 2 or features.shape[1] < 2 or not np.isfinite(features).all():
+        raise ConfigError(f"t-SNE takes finite features of shape (N, D), D at least 2, got shape {features.shape}.")
     count = len(features)
     if not 1 <= perplexity <= (count - 1) / 3:
         raise ConfigError(
-            f"A perplexity of {perplexity:g} needs at least {int(3 * max(perplexity, 1)) + 1} points, got {count}; "
-            f"with {count} points it may be 1 to {(count - 1) / 3:.0f}."
+            f"A perplexity of {perplexity:g} needs at least {math.ceil(3 * max(perplexity, 1)) + 1} points, "
+            f"got {count}; from 4 points on it may be 1 to a third of their number less one."
         )
+    if (features == features[0]).all():
+        raise ConfigError(f"All {count} rows of features are equal: there is nothing to put into a plane.")
     if min(features.shape) > PCA_TO:
         features = PCA(PCA_TO, random_state=seed).fit_transform(features)
     return np.array(TSNE(perplexity=perplexity, random_state=seed, n_jobs=-1).fit(features))

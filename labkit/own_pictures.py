@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from labkit.data import ImageSet, from_photos
 from labkit.errors import ConfigError, DataError, LabkitError
-from labkit.evaluate import Predictions, confusion, predict, worst_mistakes
+from labkit.evaluate import Predictions, confusion, most_confused, predict, worst_mistakes
 from labkit.files import write_atomic
 from labkit.models import build
 from labkit.photos import Photos, duplicates, parts, read_folder, read_photo
@@ -151,13 +151,14 @@ def load_model(path: str | Path) -> tuple[nn.Module, tuple[str, ...]]:
             raise ValueError(f"format {content['format']}, and this labkit reads format {FORMAT}")
         model = build(**content["spec"] | {"pretrained": False})  # its weights come from the file
         model.load_state_dict(content["state"])
+        model.mean_std, classes = tuple(content["mean_std"]), tuple(content["classes"])
     except Exception as error:  # foreign bytes make torch.load raise nearly anything
+        said = str(error).partition("\n")[0][:120]
         raise DataError(
-            f"{path} is refused: it is not a model that labkit wrote ({type(error).__name__}: "
-            f"{str(error).splitlines()[0][:120]}). Code in a file is never run. Make one: labkit transfer FOLDER"
+            f"{path} is refused: it is not a model that labkit wrote ({type(error).__name__}: {said}). "
+            "Code in a file is never run. Make one: labkit transfer FOLDER"
         ) from error
-    model.mean_std = tuple(content["mean_std"])
-    return model.eval(), tuple(content["classes"])
+    return model.eval(), classes
 
 
 def name_photos(model: nn.Module, classes: Sequence[str], images: Tensor) -> list[tuple[str, float]]:
@@ -191,21 +192,24 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
     """
     from jinja2 import Environment
 
-    from labkit import plots
+    from labkit.plots.answers import MOST_CLASSES
+    from labkit.plots.answers import confusion as draw
 
     chosen = best(routes)
     found = predict(chosen.model, pictures.val)
-    matrix = plots.confusion(confusion(found), found.classes)
+    counts = confusion(found)
+    matrix = draw(counts, found.classes) if len(found.classes) <= MOST_CLASSES else None
     template = Environment(autoescape=True).from_string(
         files("labkit").joinpath("report.html.jinja").read_text(encoding="utf-8")
     )
     page = template.render(
         name=pictures.train.name, today=date.today().isoformat(), chosen=chosen, routes=routes,
         train=_counts(pictures.train), val=_counts(pictures.val), notes=pictures.notes,
-        confusion=matrix, confusion_png=base64.b64encode(matrix.png).decode(),
+        confusion=matrix, confusion_png=base64.b64encode(matrix.png).decode() if matrix else "",
+        pairs=[pair for pair in most_confused(counts, found.classes, 10) if pair[2]],
         mistakes=[_mistake(pictures, found, i) for i in worst_mistakes(found, 12)], wrong=len(found.wrong),
     )  # fmt: skip
-    write_atomic(Path(path), page.encode())
+    write_atomic(Path(path), page.encode(errors="replace"))  # a file name may hold bytes that are no text
     return Path(path)
 
 

@@ -413,7 +413,7 @@ def _spec(model: nn.Module) -> dict:
 def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: Recipe) -> None:
     """Raise `ConfigError` unless network, images and recipe go together; done before anything is trained."""
     if recipe.optimizer in HEADS:
-        raise ConfigError(f"optimizer {recipe.optimizer!r} is no gradient descent: call labkit.transfer.set_head.")
+        raise ConfigError(f"optimizer {recipe.optimizer!r} is no gradient descent: call labkit.transfer.fit_head.")
     if recipe.body_lr and not hasattr(model, "output"):
         raise ConfigError(
             f"body_lr is for networks whose output layer is called `output`; {type(model).__name__} has none. "

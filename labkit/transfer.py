@@ -73,7 +73,7 @@ def _read_features(path) -> dict[str, tuple[np.ndarray, float]]:
         with np.load(path, allow_pickle=False) as file:
             names, rows, seconds = (file[key] for key in ("names", "features", "seconds"))
             return {str(n): (row, float(s)) for n, row, s in zip(names, rows, seconds, strict=True)}
-    except (OSError, ValueError, KeyError):  # a cache may be thrown away: it is made anew
+    except Exception:  # cut off or foreign bytes make np.load raise nearly anything; a cache is made anew
         path.unlink()
         return {}
 
@@ -239,12 +239,13 @@ def compare_routes(
     Raises:
         ConfigError: an unknown route or backbone.
     """
-    done = []
-    for name in routes:
+    routes, done = list(routes), []
+    for name in routes:  # before anything is trained
         if name not in ROUTES:
             raise unknown("route", name, ROUTES)
+    for name in routes:
         recipe = ROUTES[name]
-        if epochs and recipe.optimizer not in HEADS:
+        if epochs is not None and recipe.optimizer not in HEADS:
             recipe = replace(recipe, epochs=epochs)
         torch.manual_seed(seed)
         model = build(

@@ -4,7 +4,7 @@ Figures of runs (runs.py), of layers (layers.py), of images (images.py) and of w
 points with their images under the pointer (hover.py); what they share is in base.py.
 """
 
-from labkit.plots.answers import confusion, learning_curve, mistakes, plane, planes
+from labkit.plots.answers import confusion, learning_curve, mistakes, plane, planes, recorded_planes
 from labkit.plots.base import PALETTE, Picture
 from labkit.plots.hover import Hover, hover_plane
 from labkit.plots.images import class_maps, feature_maps, filters, samples, versions
@@ -13,6 +13,6 @@ from labkit.plots.runs import bars, curves, intervals
 
 __all__ = [
     "PALETTE", "Hover", "Picture", "bars", "class_maps", "confusion", "curves", "feature_maps", "fields", "filters",
-    "hover_plane", "intervals", "layer_shares", "learning_curve", "mistakes", "plane", "planes", "samples", "versions",
-    "windows",
+    "hover_plane", "intervals", "layer_shares", "learning_curve", "mistakes", "plane", "planes",
+    "recorded_planes", "samples", "versions", "windows",
 ]  # fmt: skip

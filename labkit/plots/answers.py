@@ -10,11 +10,12 @@ from textwrap import fill
 import numpy as np
 
 from labkit.data import ImageSet
+from labkit.embed import separating_line
 from labkit.errors import ConfigError
-from labkit.ledger import digits_for
+from labkit.ledger import Run, digits_for
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.images import show
-from labkit.plots.runs import UNITS, _label_ends, not_run
+from labkit.plots.runs import UNITS, label_ends, not_run
 
 # a colour and a shape a class, so that classes can be told apart without colour too
 COLOURS = (*PALETTE, "#333333", "#6A3D9A", "#8C1C3B", "#5B6B00")
@@ -220,6 +221,34 @@ def planes(parts: Sequence[dict], classes: Sequence[str], title: str = "") -> Pi
     return Picture(figure, f"{len(parts)} planes of points of {names}. {_sentence(title)}{' '.join(said)}")
 
 
+def recorded_planes(runs: Sequence[Run], classes: Sequence[str], title: str = "") -> Picture:
+    """Draw the planes that the records of a full budget keep, of seed 0. Introduced in lab 08.
+
+    Args:
+        runs: of one lab; those without planes are passed over. One arm shows all of its layers, several arms the
+            last layer of each. Two classes get the line that separates them.
+        classes: as in `planes`.
+        title: what stands above them all.
+
+    Returns:
+        The figure; without any planes one that says so.
+    """
+    kept = [run for run in runs if run.seed == 0 and "embedding" in run.final]
+    if not kept:
+        return not_run(title)
+    parts = []
+    for run in kept:
+        layers = run.final["embedding"]["layers"]
+        for name in run.embed if len(kept) == 1 else run.embed[-1:]:
+            points, labels = np.array(layers[name]["points"]), np.array(run.final["embedding"]["labels"])
+            parts.append({
+                "points": points, "labels": labels, "title": name if len(kept) == 1 else run.arm,
+                "score": f"silhouette {layers[name]['silhouette']:.2f}",
+                "line": separating_line(points, labels) if len(classes) == 2 else None,
+            })  # fmt: skip
+    return planes(parts, classes, title)
+
+
 def _write_key(figure, handles: dict) -> int:
     """Write the names with their marks below the planes, row by row, and return the number of rows."""
     columns = len(handles) if sum(map(len, handles)) < 40 else 6
@@ -361,7 +390,7 @@ def learning_curve(counts: Sequence[int], accuracies: dict[str, dict[int, list[f
     axes.set_xticks(counts, [f"{n:,}" for n in counts])
     axes.minorticks_off()
     axes.set(xlabel="labelled images a class (log scale)", ylabel=UNITS["acc"])
-    _label_ends(axes, ends)
+    label_ends(axes, ends)
     seeds = sorted({len(found) for row in accuracies.values() for found in row.values()})
     head = "one seed" if seeds == [1] else f"mean of {' or '.join(map(str, seeds))} seeds, band ± 1 sd"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)

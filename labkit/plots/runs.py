@@ -50,7 +50,7 @@ def curves(
     for arm, colour in colours(runs).items():
         ours = [run for run in runs if run.arm == arm]
         says.append(_draw_arm(axes, ours, arm, quantity, colour, parts, over, ends))
-    _label_ends(axes, ends)
+    label_ends(axes, ends)
     head = f"{images.pop()}, {_seeds(runs)}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel(AXES[over])
@@ -112,7 +112,7 @@ def _seeds(runs: Sequence[Run]) -> str:
     return f"mean of {' or '.join(map(str, numbers))} seeds, band ± 1 sd"
 
 
-def _label_ends(axes, ends) -> None:
+def label_ends(axes, ends) -> None:
     """Write the name of each curve at its right end, moved apart so that no two labels overlap."""
     low, high = axes.get_ylim()
     least = (high - low) * 0.055
