@@ -9,6 +9,7 @@ All train on the same CIFAR-10 images, batch 128, Adam; the network with three b
 - bare: a loop by hand over normalised float tensors in memory, without augmentation
 - tutorial, 0 or 2 workers: torchvision's data set with PIL transforms (crop, flip) in a DataLoader
 - MLP: one hidden layer of 100, without augmentation in either loop
+- AlexNet: `labkit.fit` on a tenth of the images, in float32 and in bf16
 
 The contenders take turns in every round. A ratio is taken within each round, and its median over rounds counts:
 what slows the machine for a while slows both. Then the cost of `import labkit`.
@@ -35,8 +36,8 @@ def fresh_model(name: str = "cnn") -> nn.Module:
     return labkit.build(name, **({"blocks": 3} if name == "cnn" else {}))
 
 
-def time_fit(train, augment=(), name: str = "cnn") -> float:
-    recipe = labkit.Recipe(epochs=1, batch_size=BATCH, augment=augment)
+def time_fit(train, augment=(), name: str = "cnn", precision: str = "float32") -> float:
+    recipe = labkit.Recipe(epochs=1, batch_size=BATCH, augment=augment, precision=precision)
     return labkit.fit(fresh_model(name), train, None, recipe, device="cpu", progress=False).last["images_per_second"]
 
 
@@ -89,6 +90,7 @@ def import_seconds() -> float:
 
 def main(rounds: int) -> None:
     train = labkit.load("cifar10").train.take(torch.arange(IMAGES))
+    few = train.take(torch.arange(IMAGES // 10))
     X, y = next(iter(labkit.Batches(train, IMAGES)))
     X = X.contiguous()  # (B, C, H, W), as a beginner would have it
     contenders = {
@@ -98,6 +100,8 @@ def main(rounds: int) -> None:
         "tutorial, 0 workers": lambda: time_tutorial(tutorial_loader(0)),
         "tutorial, 2 workers": lambda: time_tutorial(tutorial_loader(2)),
         "MLP fit": lambda: time_fit(train, name="mlp"),
+        "AlexNet": lambda: time_fit(few, name="alexnet"),
+        "AlexNet bf16": lambda: time_fit(few, name="alexnet", precision="bf16"),
         "MLP tutorial, 0": lambda: time_tutorial(tutorial_loader(0, augment=False), "mlp"),
         "MLP tutorial, 2": lambda: time_tutorial(tutorial_loader(2, augment=False), "mlp"),
     }
@@ -116,6 +120,7 @@ def main(rounds: int) -> None:
         ("fit", ["fit, plain"], 0.95),
         ("fit", ["tutorial, 0 workers", "tutorial, 2 workers"], 1.8),
         ("MLP fit", ["MLP tutorial, 0", "MLP tutorial, 2"], 6),
+        ("AlexNet bf16", ["AlexNet"], 1),
     ):
         best = [max(turn) for turn in zip(*(speeds[name] for name in others), strict=True)]
         ratio = statistics.median(ours / other for ours, other in zip(speeds[what], best, strict=True))

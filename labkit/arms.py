@@ -31,7 +31,7 @@ class Arm:
         images: what it changes in the images, see `labkit.runner.prepare`.
         seeds: number of runs, where it is not the budget's.
         epochs_times: how many times the epochs of the budget it is trained for.
-        embed: layers whose planes each full record keeps, see `labkit.embed.record`.
+        embed: layers whose planes the records keep, see `labkit.embed.record`.
         full_only: whether the quick budget leaves it out.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
     """
@@ -64,6 +64,7 @@ class Budget:
         image_size: pixels that the images are resized to; None leaves them as they are.
         classes: the classes that are kept; empty for all.
         draw_split: whether each seed draws its own split between training and validation images.
+        planes: whether the records keep planes of the layers that the arms name.
     """
 
     dataset: str
@@ -73,6 +74,7 @@ class Budget:
     image_size: int | None = None
     classes: tuple[str, ...] = ()
     draw_split: bool = False
+    planes: bool = True
 
     @property
     def data(self) -> dict:
@@ -157,7 +159,7 @@ class Lab:
             Run(
                 lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
                 data=chosen.data | (arm.images or {}), recipe=arm.recipe(chosen.recipe).as_record(),
-                embed=list(arm.embed) if name == "full" else [],
+                embed=list(arm.embed) if chosen.planes else [],
             )
             for seed in range(seeds or chosen.seeds)
             for arm in wanted

@@ -193,7 +193,7 @@ _ALL = (
             Arm("simple", "simple", {}, embed=("features", "hidden")),
             Arm("no hidden layer", "simple", {"hidden": 0}, embed=("features",)),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50), seeds=1, train_per_class=60),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50), seeds=1, train_per_class=60, planes=False),
         full=Budget("mnist", Recipe(epochs=20), seeds=3),
         figures=(
             Figure("uam.simple_cnn", "params", "simple", "params"),
@@ -219,10 +219,11 @@ _ALL = (
         arms=(
             Arm("alexnet", "alexnet", {}, embed=("features", "hidden")),
             Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
-            Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}),
-            Arm("augmented, cosine", "alexnet", {}, {"augment": (Flip(), Crop(4)), "schedule": "cosine"}),
+            Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}, full_only=True),
+            Arm("augmented, cosine", "alexnet", {}, {"augment": (Flip(), Crop(4)), "schedule": "cosine"},
+                full_only=True),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=5, batch_size=50, lr=5e-4), seeds=1, train_per_class=80, image_size=32),
+        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
         full=Budget("cifar10", Recipe(epochs=15, precision="bf16"), seeds=3),
         figures=(
             Figure("uam.alexnet", "params", "alexnet", "params"),
@@ -253,7 +254,7 @@ _ALL = (
             *_few("fine-tuned", {}),
         ),
         quick=Budget(
-            _SMALL, Recipe(epochs=2, batch_size=20, body_lr=1e-4), seeds=1, train_per_class=40, image_size=64,
+            _SMALL, Recipe(epochs=5, batch_size=16, body_lr=1e-4), seeds=1, train_per_class=40, image_size=64,
             classes=("pullover", "coat"),
         ),
         full=Budget(

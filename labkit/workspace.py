@@ -88,6 +88,10 @@ def book(python: Path) -> int:
         shutil.rmtree(root / "_build" / ".doctrees", ignore_errors=True)  # or the next build would skip the fault
         _say("\n".join(["The book was not built:", *(problems or lines[-20:]), f"The whole log: {log}"]))
         return 1
+    # plotly's script beside the pages, so that their points answer without a network
+    copy = "import pathlib, sys; from labkit.plots import hover; hover.copy_script(pathlib.Path(sys.argv[1]))"
+    static = root / "_build" / "html" / "_static"
+    _call([str(python), "-c", copy, str(static)], "plotly's script could not be copied into the book, see above")
     _say(f"The book: {root / '_build' / 'html' / 'index.html'}")
     return 0
 

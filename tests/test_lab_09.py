@@ -1,0 +1,33 @@
+"""Lab 09: what its records must hold, and that its network is the source's."""
+
+import numpy as np
+
+from labkit.experiments import lab
+
+LAB = lab("09-alexnet")
+RUNS = LAB.recorded()
+ARMS = ("alexnet", "augmented", "smaller lr", "augmented, cosine")
+
+
+def test_three_seeds_of_four_recipes_on_cifar10():
+    assert sorted((run.arm, run.seed) for run in RUNS) == sorted((arm, seed) for arm in ARMS for seed in range(3))
+    for run in RUNS:
+        assert run.model["params"] == 6_199_498
+        assert run.data["name"] == "cifar10"
+        assert len(run.history) == 15
+        assert run.recipe["precision"] == "bf16"
+        assert np.sum(run.final["test"]["confusion"]) == 10_000
+
+
+def test_the_plane_of_the_source_is_kept():
+    for run in (run for run in RUNS if run.arm == "alexnet"):
+        assert list(run.final["embedding"]["layers"]) == ["features", "hidden"]
+
+
+def test_every_figure_and_claim_of_the_source_is_decided():
+    table = LAB.compare()
+    assert len(table) == 4
+    assert table["verdict"].str.match("reproduced|not reproduced: ours is").all()
+    assert table.loc[("alexnet", "params"), "verdict"] == "reproduced"
+    assert len(LAB.verdicts()) == 3
+    assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear"}

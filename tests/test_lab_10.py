@@ -1,0 +1,41 @@
+"""Lab 10: what its records must hold."""
+
+from labkit.experiments import lab
+
+LAB = lab("10-transfer-learning")
+RUNS = LAB.recorded()
+ROUTES = ("scratch", "pretrained_svm", "fine_tuned", "fine_tuned_augmented")
+
+
+def test_five_seeds_of_each_route_and_of_the_learning_curve():
+    curve = [f"{name}, {count} a class" for name in ("svm", "fine-tuned") for count in (5, 10, 20, 50)]
+    arms = (*ROUTES, "zero-shot", *curve)
+    assert sorted((run.arm, run.seed) for run in RUNS) == sorted((arm, seed) for arm in arms for seed in range(5))
+    assert {run.data["test"]["images"] for run in RUNS} == {153}
+    assert {run.data["name"] for run in RUNS} == {"hymenoptera"}
+
+
+def test_a_route_trains_what_it_says():
+    trained = {run.arm: run.value("trainable") for run in RUNS}
+    assert trained["zero-shot"] == 0
+    assert trained["pretrained_svm"] == trained["svm, 5 a class"] == (1280 + 1) * 2
+    assert trained["scratch"] == trained["fine_tuned"] == trained["fine_tuned_augmented"] > 3_000_000
+
+
+def test_every_seed_draws_a_split_of_its_own_and_the_test_images_stay():
+    runs = [run for run in RUNS if run.arm == "fine_tuned"]
+    assert len({run.data["train"]["fingerprint"] for run in runs}) == 5
+    assert len({run.data["test"]["fingerprint"] for run in runs}) == 1
+
+
+def test_the_errors_of_the_line_are_kept_for_every_seed():
+    for run in (run for run in RUNS if run.arm in ROUTES):
+        assert 0 <= run.value("line_errors") <= 70
+
+
+def test_every_figure_and_claim_of_the_source_is_decided():
+    table = LAB.compare()
+    assert len(table) == 4
+    assert table["verdict"].str.match("reproduced|not reproduced: ours is").all()
+    assert len(LAB.verdicts()) == 3
+    assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear"}
