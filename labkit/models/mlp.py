@@ -8,9 +8,9 @@ from torch import nn
 
 from labkit.errors import ConfigError, unknown
 from labkit.models import check_dropout, register
+from labkit.models.parts import ACTIVATIONS
 from labkit.sizes import whole
 
-ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 OUTPUTS = {"logits": None, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax}
 
 

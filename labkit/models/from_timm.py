@@ -1,0 +1,30 @@
+"""Networks that timm has: ReXNet (Han and others, 2021), CoAtNet-0 (Dai and others, 2021) and EfficientNet-B0.
+
+EfficientNet: Tan and Le, Rethinking Model Scaling for Convolutional Neural Networks, 2019. The fourth source used the first two, and compares the first with the third. timm (Wightman, Apache 2.0) keeps them
+better than a copy here would be kept.
+"""
+
+from torch import nn
+
+from labkit.errors import ConfigError
+from labkit.models import register
+
+NAMES = {"rexnet": "rexnet_100", "coatnet": "coatnet_0_rw_224", "efficientnet": "efficientnet_b0"}
+SMALLEST = {"rexnet": 32, "coatnet": 32, "efficientnet": 32}  # pixels: all shrink to a thirty-second
+
+
+def _builder(name: str):
+    def build(in_channels: int, num_classes: int, image_size: int) -> nn.Module:
+        import timm
+
+        if image_size < SMALLEST[name]:
+            raise ConfigError(f"{name} needs images of at least {SMALLEST[name]} pixels, got {image_size}.")
+        more = {"img_size": image_size} if name == "coatnet" else {}  # its attention knows places
+        return timm.create_model(NAMES[name], in_chans=in_channels, num_classes=num_classes, **more)
+
+    build.__doc__ = f"Return timm's {NAMES[name]}. Introduced in lab 13."
+    return build
+
+
+for _name in NAMES:
+    register(_name)(_builder(_name))
