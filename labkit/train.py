@@ -22,9 +22,10 @@ from labkit.data import Batches, ImageSet, memory_format
 from labkit.errors import ConfigError, TrainingError, unknown
 from labkit.files import write_atomic
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
+OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
 HEADS = ("svm", "imagenet")  # output layers that are not trained by gradients, see labkit.transfer
-SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+SCHEDULES = ("constant", "step", "cosine", "one-cycle", "step, each batch")
+AUXILIARY = 0.3  # how much the loss of an auxiliary head counts, after the GoogLeNet paper
 PRECISIONS = ("float32", "bf16")
 STOP_ON = {"val_loss": min, "val_acc": max}  # what early stopping may watch: and which value is the best
 EVAL_BATCH = 500  # images a batch where no gradient is needed
@@ -38,13 +39,15 @@ class Recipe:
     Attributes:
         epochs: passes over the training images, at least 1.
         batch_size: images a step. 128 keeps two CPU cores busy and is the size of most published recipes.
-        optimizer: "sgd", "adam" or "adamw"; "svm" and "imagenet" set the output layer of a backbone without
-            gradients, see `labkit.transfer`.
+        optimizer: "sgd", "adam", "adamw" or "muon" (for the matrices of hidden layers, adamw for the rest); "svm"
+            and "imagenet" set the output layer of a backbone without gradients, see `labkit.transfer`.
         lr: learning rate, above 0; the highest one where a schedule changes it.
         body_lr: learning rate of all layers but the output layer, above 0; None for the same as `lr`.
         momentum: for "sgd" only, in [0, 1).
+        nesterov: for "sgd" with momentum only: whether the gradient is taken a step ahead.
         weight_decay: at least 0; decoupled in "adamw", an L2 term in the others.
-        schedule: "constant", "step", "cosine" (both once an epoch) or "one-cycle" (every step).
+        schedule: "constant", "step", "cosine" (both once an epoch) or "one-cycle" (every step); "step, each batch"
+            is a mistake that is often made, for lab 12: a schedule of epochs that is moved every step.
         step_epochs: "step" only: epochs between two drops.
         step_factor: "step" only: what the learning rate is multiplied by at a drop.
         label_smoothing: share of the target spread over all classes, in [0, 1).
@@ -61,6 +64,7 @@ class Recipe:
     lr: float = 1e-3
     body_lr: float | None = None
     momentum: float = 0.0
+    nesterov: bool = False
     weight_decay: float = 0.0
     schedule: str = "constant"
     step_epochs: int = 10
@@ -96,6 +100,7 @@ class Recipe:
             ("body_lr", self.body_lr is None or self.body_lr > 0, "above 0, or None"),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
             ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
+            ("nesterov", not self.nesterov or self.momentum > 0, "False where there is no momentum"),
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
             ("step_epochs", self.step_epochs >= 1, "at least 1"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
@@ -227,14 +232,15 @@ def train_epoch(state: "State", batches: Batches, progress: bool | None = False)
     with progress_bar(f"epoch {epoch}/{recipe.epochs}", len(batches.data), progress) as bar:
         for step, (X, y) in enumerate(batches):
             with autocast(device, recipe.precision):
-                logits = model(X)  # (B, num_classes)
+                logits, others = with_auxiliary(model, X)  # (B, num_classes) each
                 loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
+                extra = sum(F.cross_entropy(other, y, label_smoothing=recipe.label_smoothing) for other in others)
             optimizer.zero_grad()
-            loss.backward()
+            (loss + AUXILIARY * extra).backward()
             if recipe.clip_norm:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             optimizer.step()
-            if recipe.schedule == "one-cycle":
+            if recipe.schedule in ("one-cycle", "step, each batch"):
                 schedule.step()
             losses[step] = loss.detach() * len(y)
             correct += (logits.argmax(dim=1) == y).sum()
@@ -251,6 +257,11 @@ def train_epoch(state: "State", batches: Batches, progress: bool | None = False)
         "epoch": epoch, "train_loss": losses.double().sum().item() / count, "train_acc": correct.item() / count,
         "lr": lr, "seconds": seconds, "images_per_second": count / seconds,
     }  # fmt: skip
+
+
+def with_auxiliary(model: nn.Module, X: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Return the logits of a network, and those of its auxiliary heads where it has any."""
+    return model.with_auxiliary(X) if hasattr(model, "with_auxiliary") else (model(X), [])
 
 
 @contextmanager
@@ -501,9 +512,60 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         settings["fused"] = True
     groups = parameter_groups(model, recipe)
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=recipe.momentum, **settings)
+        return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.nesterov, **settings)
+    if recipe.optimizer == "muon":
+        return MuonAndAdamW(model, recipe.lr, recipe.weight_decay)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
     return kind(groups, **settings)
+
+
+class MuonAndAdamW(torch.optim.Optimizer):
+    """Muon for the matrices of hidden linear layers, AdamW for all other parameters. Introduced in lab 12.
+
+    Muon (Jordan and others, 2024) makes the singular values of an update equal. It is for matrices only, and not for
+    those of the output layer. Both get the same learning rate; Muon's is scaled to updates as large as AdamW's
+    (Liu and others, 2025).
+
+    Args:
+        model: the network; its last linear layer is taken for the output layer.
+        lr, weight_decay: of both.
+
+    Raises:
+        ConfigError: a torch without Muon, or a network without hidden linear layers.
+    """
+
+    def __init__(self, model: nn.Module, lr: float, weight_decay: float):
+        if not hasattr(torch.optim, "Muon"):
+            raise ConfigError(f"Muon needs torch 2.9 or newer, this is {torch.__version__}. Use adamw.")
+        linear = [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear)][:-1]
+        if not linear:
+            raise ConfigError(f"Muon is for hidden linear layers, and {type(model).__name__} has none. Use adamw.")
+        rest = [p for p in model.parameters() if all(p is not weight for weight in linear)]
+        settings = {"lr": lr, "weight_decay": weight_decay}
+        self.parts = [
+            torch.optim.Muon(linear, adjust_lr_fn="match_rms_adamw", **settings), torch.optim.AdamW(rest, **settings)
+        ]  # fmt: skip
+        super().__init__(list(model.parameters()), settings)
+        self._share_groups()
+
+    def _share_groups(self) -> None:
+        """Let a schedule that changes our groups change those of the parts: they are the same."""
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+    def step(self, closure=None):
+        """Do one step of both."""
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict:
+        """Return the state of both."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Set the state of both."""
+        for part, kept in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(kept)
+        self._share_groups()
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
@@ -521,7 +583,7 @@ def make_schedule(optimizer, recipe: Recipe, steps_per_epoch: int):
     "step" and "cosine" move once an epoch, "one-cycle" every step (and leaves the momentum alone).
     """
     kinds = torch.optim.lr_scheduler
-    if recipe.schedule == "step":
+    if recipe.schedule.startswith("step"):
         return kinds.StepLR(optimizer, recipe.step_epochs, recipe.step_factor)
     if recipe.schedule == "cosine":
         return kinds.CosineAnnealingLR(optimizer, recipe.epochs)

@@ -1,6 +1,6 @@
-"""Networks that timm has: ReXNet (Han and others, 2021), CoAtNet-0 (Dai and others, 2021) and EfficientNet-B0.
+"""Networks of timm: ReXNet (Han and others, 2021), CoAtNet-0 (Dai and others, 2021), EfficientNet (Tan and Le, 2019).
 
-EfficientNet: Tan and Le, Rethinking Model Scaling for Convolutional Neural Networks, 2019. The fourth source used the first two, and compares the first with the third. timm (Wightman, Apache 2.0) keeps them
+The fourth source used the first two, and compares the first with the third. timm (Wightman, Apache 2.0) keeps them
 better than a copy here would be kept.
 """
 
