@@ -1,13 +1,12 @@
 """Two looks into a training before it is run: which learning rates it bears, and which layers a gradient reaches.
 
-The range test is Smith's (Cyclical Learning Rates for Training Neural Networks, 2017). Not here: the training (train.py).
+The range test is Smith's (Cyclical Learning Rates for Training Neural Networks, 2017). Not here: training (train.py).
 """
 
 import copy
 import math
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
