@@ -48,8 +48,6 @@ def predict_views(
     chances = []
     for transforms in views:
         images = apply_all(transforms, data.images, generator)  # (N, C, H, W)
-        if images.dtype != torch.uint8:
-            images = images.mul(255).round().clamp(0, 255).byte()
         found = predict(model, replace(data, images=images), stats)
         chances.append(found.chances)
     return replace(found, chances=np.mean(chances, axis=0))
