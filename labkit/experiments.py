@@ -7,7 +7,7 @@ from labkit.arms import Arm, Budget, Figure, Lab
 from labkit.augment import ColorJitter, Crop, Cutout, Flip, Perspective, Rotate
 from labkit.errors import unknown
 from labkit.evaluate import worst_classes, worst_pairs
-from labkit.ledger import Claim
+from labkit.ledger import Claim, Run
 from labkit.train import Recipe
 
 
@@ -61,6 +61,59 @@ def _few(name: str, changes: dict) -> list[Arm]:
         )
         for count, epochs in ((5, 80), (10, 40), (20, 30), (50, 10))
     ]  # fmt: skip
+
+
+# Lab 12: one network, one thing changed at a time. "momentum" is what all others are compared with.
+_MOMENTUM = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9}
+
+
+def _choice(name: str, changes: dict | None = None, options: dict | None = None, model: str = "netconv", **more) -> Arm:
+    """Return an arm of lab 12: SGD with momentum on the small network of the second source, and what is changed."""
+    changed = changes or {}
+    base = {} if "optimizer" in changed else _MOMENTUM
+    return Arm(name, model, options or {}, base | changed, **more)
+
+
+_MLP_128 = {"hidden": [128, 128]}
+_CHOICES = (
+    _choice("momentum"),
+    # optimizers
+    _choice("sgd", {"optimizer": "sgd", "lr": 0.05}),
+    _choice("nesterov", {"nesterov": True}),
+    _choice("adam", {"optimizer": "adam", "lr": 1e-3}),
+    _choice("adam, lr 0.0001", {"optimizer": "adam", "lr": 1e-4}, full_only=True),
+    _choice("adam, lr 0.01", {"optimizer": "adam", "lr": 1e-2}, full_only=True),
+    _choice("adam, lr 0.1", {"optimizer": "adam", "lr": 0.1}),
+    _choice("adamw", {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.01}, full_only=True),
+    _choice("muon", {"optimizer": "muon", "lr": 1e-3, "weight_decay": 0.01}, full_only=True),
+    # schedules
+    _choice("step", {"schedule": "step", "step_epochs": 4}, full_only=True),
+    _choice("step, each batch", {"schedule": "step, each batch", "step_epochs": 4}),
+    _choice("cosine", {"schedule": "cosine"}),
+    _choice("one-cycle", {"schedule": "one-cycle", "lr": 0.03}, full_only=True),
+    # activations; the network has LeakyReLU
+    *(_choice(name, options={"activation": name}, full_only=name in ("elu", "gelu", "silu"))
+      for name in ("relu", "elu", "gelu", "silu", "sigmoid")),
+    _choice("mlp", options=_MLP_128 | {"activations": ["leaky_relu"]}, model="mlp", full_only=True),
+    _choice("mlp, relu", options=_MLP_128, model="mlp", full_only=True),
+    _choice("mlp, sigmoid", options=_MLP_128 | {"activations": ["sigmoid"]}, model="mlp", full_only=True),
+    # regularisers
+    _choice("dropout", options={"dropout": 0.2}),
+    _choice("batch norm", options={"batch_norm": True}),
+    _choice("weight decay", {"weight_decay": 5e-4}, full_only=True),
+    _choice("label smoothing", {"label_smoothing": 0.1}, full_only=True),
+    _choice("flip + crop", {"augment": (Flip(), Crop(4))}, full_only=True),
+    _choice("early stopping", {"epochs": 60, "early_stop": "val_loss", "patience": 4}, full_only=True),
+    _choice("mlp, dropout", options=_MLP_128 | {"activations": ["leaky_relu"], "dropout": 0.2, "dropout_after": [1, 2]},
+            model="mlp", full_only=True),
+    _choice("mlp, batch norm", options=_MLP_128 | {"activations": ["leaky_relu"], "batch_norm": True}, model="mlp",
+            full_only=True),
+)  # fmt: skip
+
+
+def _below_02(run: Run) -> float:
+    """Return 1 for a run that has learned next to nothing: a validation accuracy below 0.2."""
+    return float(run.value("val_acc") < 0.2)
 
 
 _ALL = (
@@ -271,6 +324,36 @@ _ALL = (
                   "line_errors", "fine_tuned", "pretrained_svm", "lower", source="uam"),
             Claim("Augmentation separates better than fine-tuning alone (errors of the line)",
                   "line_errors", "fine_tuned_augmented", "fine_tuned", "lower", source="uam"),
+        ),
+    ),
+    Lab(
+        name="12-training-choices",
+        title="Training choices: which of them matter, and which only seemed to?",
+        sections=("udesa.claims",),
+        arms=_CHOICES,
+        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50), seeds=1, train_per_class=80),
+        full=Budget("cifar10", Recipe(epochs=12), seeds=3),
+        claims=(
+            Claim("Adam gives about 10 % validation accuracy (below 0.2, at its usual learning rate)",
+                  _below_02, "adam", "", "higher", 0.5, "udesa"),
+            Claim("Adam gives about 10 % (below 0.2, at a learning rate of 0.1)",
+                  _below_02, "adam, lr 0.1", "", "higher", 0.5, "udesa"),
+            Claim("StepLR drops the model far below no schedule (by 0.1 or more)",
+                  "val_acc", "step", "momentum", "lower", 0.1, "udesa"),
+            Claim("StepLR that is moved each batch does (by 0.1 or more)",
+                  "val_acc", "step, each batch", "momentum", "lower", 0.1, "udesa"),
+            Claim("A cosine schedule is not better than none", "val_acc", "cosine", "momentum", "not higher", 0.0, "udesa"),
+            *(Claim(f"LeakyReLU is better than {name} in the CNN", "val_acc", "momentum", name, "higher", source="udesa")
+              for name in ("relu", "elu", "gelu", "silu", "sigmoid")),
+            Claim("Sigmoid is worst in the CNN (worse than ReLU)", "val_acc", "sigmoid", "relu", "lower", source="udesa"),
+            Claim("LeakyReLU is better than ReLU in the MLP", "val_acc", "mlp", "mlp, relu", "higher", source="udesa"),
+            Claim("Sigmoid is worst in the MLP", "val_acc", "mlp, sigmoid", "mlp, relu", "lower", source="udesa"),
+            Claim("Dropout helps the CNN", "val_acc", "dropout", "momentum", "higher", source="udesa"),
+            Claim("Dropout does not help the MLP", "val_acc", "mlp, dropout", "mlp", "not higher", 0.0, "udesa"),
+            Claim("Batch norm helps the CNN", "val_acc", "batch norm", "momentum", "higher", source="udesa"),
+            Claim("Batch norm helps the MLP", "val_acc", "mlp, batch norm", "mlp", "higher", source="udesa"),
+            Claim("Weight decay gains nothing (here on the small CNN)",
+                  "val_acc", "weight decay", "momentum", "not higher", 0.0, "udesa"),
         ),
     ),
 )  # fmt: skip
