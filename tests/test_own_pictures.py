@@ -534,9 +534,10 @@ def test_one_route_into_a_folder_of_ones_own_without_unreadable_files(capsys, tm
         (["transfer", "few"], 1, "too few: bees (3)"),
         (["transfer", "a", "--route", "fine-tunning"], 1, "route 'fine-tunning'. Did you mean 'fine-tuning'"),
         (["transfer", "a", "--backbone", "lite0"], 1, "There is no backbone 'lite0'"),
-        (["transfer", "a", "--size", "0"], 1, "size must be a whole number of at least 1"),
-        (["transfer", "a", "--epochs", "0", "--route", "fine-tuning"], 1, "epochs must be a whole number"),
+        (["transfer", "a", "--size", "0"], 2, "0 is not in the range x>=32"),
+        (["transfer", "a", "--epochs", "0", "--route", "fine-tuning"], 2, "0 is not in the range x>=1"),
         (["transfer", "a", "--device", "gpu"], 1, "There is no device 'gpu'"),
+        (["transfer", "a", "--out", "garbage.pt"], 1, "Cannot write into garbage.pt: Not a directory."),
         (["predict", "none.pt", "x.png"], 1, "There is no model file none.pt. Make one: labkit transfer FOLDER"),
         (["predict", "garbage.pt", "x.png"], 1, "garbage.pt is refused: it is not a model that labkit wrote"),
         (["predict", "garbage.pt"], 2, "Missing argument 'IMAGES...'"),
@@ -551,3 +552,13 @@ def test_mistakes_end_in_one_sentence(capsys, tmp_path, args, code, says):
     assert says in err
     assert "Traceback" not in err
     assert not list(tmp_path.glob("transfer-*"))
+
+
+def test_a_photograph_that_is_twice_in_val_counts_once_there(tmp_path):
+    fill(tmp_path / "train")
+    val = fill(tmp_path / "val", count=3, first=500)
+    seen, copied = sorted((val / "ants").iterdir())[0], val / "ants" / "z.png"
+    save(Image.open(seen), copied)
+    found = open_pictures(tmp_path, 16)
+    assert len(found.val) == 6
+    assert found.notes == (f"{copied} shows the same as {seen}; it was left out of validation.",)
