@@ -43,9 +43,8 @@ def main(rounds: int, points: list[int]) -> None:
                 found[name] = make()
                 seconds[name].append(time.perf_counter() - began)
         for name, times in seconds.items():
-            print(
-                f"  {count:6} {name:13} {statistics.median(times):6.1f}   {scores(rows, found[name], some.labels.numpy())}"
-            )
+            score = scores(rows, found[name], some.labels.numpy())
+            print(f"  {count:6} {name:13} {statistics.median(times):6.1f}   {score}")
         ratios = [slow / fast for fast, slow in zip(*seconds.values(), strict=True)]
         print(f"  {count:6} scikit-learn / openTSNE {statistics.median(ratios):.2f}")
 

@@ -122,8 +122,12 @@ def count(network):
 @click.argument("folder", type=click.Path())
 @click.option("--route", "routes", multiple=True, help="Only this route; may be given several times.  [default: all]")
 @click.option("--backbone", default="efficientnet_lite0", show_default=True, help="The network from ImageNet.")
-@click.option("--epochs", type=int, default=None, help="Of the routes that are fine-tuned.  [default: 10]")
-@click.option("--size", type=int, default=224, show_default=True, help="Pixels that each photograph is made.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=None, help="Of the routes that are fine-tuned.  [default: 10]"
+)
+@click.option(
+    "--size", type=click.IntRange(32), default=224, show_default=True, help="Pixels that each photograph is made."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
 @click.option("--skip-unreadable", is_flag=True, help="Go on without photographs that cannot be read.")
@@ -133,21 +137,21 @@ def transfer(folder, routes, backbone, epochs, size, seed, device, skip_unreadab
     from pathlib import Path
 
     from labkit import own_pictures
+    from labkit.files import check_writable
     from labkit.transfer import ROUTES, compare_routes
 
     pictures = own_pictures.open_pictures(folder, size, skip_unreadable=skip_unreadable, seed=seed)
     for note in pictures.notes:
         click.echo(note, err=True)
     click.echo(f"{len(pictures.train)} photographs to learn from, {len(pictures.val)} to validate")
-    done = []
-    for name in routes or ROUTES:
-        click.echo(f"{name} ...")
-        done += compare_routes(
-            pictures.train, pictures.val, [name], backbone=backbone, epochs=epochs, seed=seed, device=device,
-            progress=None,
-        )  # fmt: skip
+    target = Path(out or f"transfer-{pictures.train.name}")
+    check_writable(target)  # before the training, not after
+    done = compare_routes(
+        pictures.train, pictures.val, routes or ROUTES, backbone=backbone, epochs=epochs, seed=seed, device=device,
+        progress=None, started=lambda name: click.echo(f"{name} ..."),
+    )  # fmt: skip
     click.echo(own_pictures.table(done).to_string())
-    chosen, target = own_pictures.best(done), Path(out or f"transfer-{pictures.train.name}")
+    chosen = own_pictures.best(done)
     own_pictures.save_model(target / "model.pt", chosen.model, pictures.train.classes, chosen.name)
     report = own_pictures.write_report(target / "report.html", pictures, done)
     click.echo(f"Kept: {chosen.name}\nModel:  {target / 'model.pt'}\nReport: {report}")

@@ -75,10 +75,10 @@ def tsne(features: np.ndarray, *, perplexity: float = 30, seed: int = 0) -> np.n
         seed: of the start and of PCA; the same seed gives the same plane on one machine.
 
     Returns:
-        (N, 2), float64, without unit.
+        (N, 2), float64, without unit; one single point if all features are equal.
 
     Raises:
-        ConfigError: features that are not finite or all alike, or too few points for the perplexity.
+        ConfigError: features that are not finite, or too few points for the perplexity.
     """
     from openTSNE import TSNE
     from sklearn.decomposition import PCA
@@ -93,7 +93,7 @@ def tsne(features: np.ndarray, *, perplexity: float = 30, seed: int = 0) -> np.n
             f"got {count}; from 4 points on it may be 1 to a third of their number less one."
         )
     if (features == features[0]).all():
-        raise ConfigError(f"All {count} rows of features are equal: there is nothing to put into a plane.")
+        return np.zeros((count, 2))  # a layer that has died; t-SNE would give no numbers
     if min(features.shape) > PCA_TO:
         features = PCA(PCA_TO, random_state=seed).fit_transform(features)
     return np.array(TSNE(perplexity=perplexity, random_state=seed, n_jobs=-1).fit(features))

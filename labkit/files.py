@@ -54,6 +54,17 @@ def data_dir() -> Path:
     return Path(given)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise `LabkitError` unless files can be written into a folder, which need not be there yet; leave no trace."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    probe = there / f".{os.getpid()}.part"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise LabkitError(f"Cannot write into {folder}: {error.strerror}. Name another folder.") from error
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write `content` to `path` whole or not at all; an older file stays until the new one is on the disk.
 

@@ -249,6 +249,7 @@ def verdict(reported_value: float, values: list[float]) -> str:
     gap = s.mean - reported_value
     if abs(gap) <= half:
         return "reproduced"
+    digits = digits or (0 if float(s.mean).is_integer() else 1)  # a mean of counts need not be whole
     return f"not reproduced: ours is {abs(gap):,.{digits}f} {'higher' if gap > 0 else 'lower'}"
 
 

@@ -50,7 +50,7 @@ def open_pictures(folder: str | Path, size: int = 224, *, skip_unreadable: bool 
     """Read folders of photographs, one folder a class, and set a part aside for validation. Introduced in lab 10.
 
     If there are folders `train` and `val`, they are the parts. A photograph that is in both is left out of the
-    training images; one that is there twice counts once.
+    training images; one that is twice in a part counts once there.
 
     Args:
         folder: the folder of the class folders, or of `train` and `val`.
@@ -64,23 +64,31 @@ def open_pictures(folder: str | Path, size: int = 224, *, skip_unreadable: bool 
     """
     found, name = parts(folder), Path(folder).resolve().name
     train = read_folder(found["train"], size, skip_unreadable=skip_unreadable)
-    doubles = {second: first for first, second in reversed(duplicates(train))}
+    copies = _copies(train)
     if "val" in found:
         val = read_folder(found["val"], size, train.classes, skip_unreadable)
-        doubles |= dict(duplicates(train, val))
-        here, there = _without(train, doubles), list(range(len(val)))
+        twice = _copies(val)
+        copies |= dict(duplicates(train, val))
+        here, there = _without(train, copies), _without(val, twice)
         _check_enough(train, here, FEWEST_TO_TRAIN)
     else:
-        val = train
-        here, there = _split(train, _without(train, doubles), seed)
-    left_out = dict.fromkeys((*train.left_out, *val.left_out))
-    copies = [f"{file} shows the same as {other}; it was left out of training." for file, other in doubles.items()]
+        val, twice = train, {}
+        here, there = _split(train, _without(train, copies), seed)
     return Pictures(
         from_photos(train, name, "train").take(torch.tensor(here)),
         from_photos(val, name, "val").take(torch.tensor(there)),
         tuple(val.files[i] for i in there),
-        (*left_out, *copies),
+        (
+            *dict.fromkeys((*train.left_out, *val.left_out)),
+            *(f"{file} shows the same as {other}; it was left out of training." for file, other in copies.items()),
+            *(f"{file} shows the same as {other}; it was left out of validation." for file, other in twice.items()),
+        ),
     )
+
+
+def _copies(photos: Photos) -> dict[Path, Path]:
+    """Return for each photograph that was there before the first one of the same pixels."""
+    return {second: first for first, second in reversed(duplicates(photos))}
 
 
 def _without(photos: Photos, doubles: dict[Path, Path]) -> list[int]:

@@ -82,7 +82,7 @@ def read_photo(path: str | Path, size: int) -> Tensor:
     try:
         return _read(Path(path), size)
     except _Unreadable as error:
-        raise DataError(f"{error} {MEND}") from error
+        raise DataError(f"{error} Remove it, or save it anew.") from error
 
 
 def _read(path: Path, size: int) -> Tensor:

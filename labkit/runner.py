@@ -23,10 +23,11 @@ DATA = ("name", "train_per_class", "image_size", "shuffle_pixels", "classes", "d
 
 
 def same_training(a: Run, b: Run) -> bool:
-    """Tell whether two runs train the same network with the same recipe on the same data set."""
+    """Tell whether run `a` has all of run `b`: network, recipe, data set, and planes of the same layers or more."""
     same_data = all(a.data.get(key) == b.data.get(key) for key in DATA)
     same_model = all(a.model.get(key) == value for key, value in b.model.items())
-    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model
+    same_planes = set(b.embed) <= set(a.embed)
+    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes
 
 
 def prepare(wanted: dict, seed: int = 0) -> Splits:

@@ -123,14 +123,18 @@ def set_imagenet(model: nn.Module, backbone: str, classes: Iterable[str]) -> Non
     """Set a network's output layer to the rows of ImageNet that stand for its classes: no training at all.
 
     Raises:
-        ConfigError: a class that ImageNet does not have, or that has no number here.
+        ConfigError: a class that ImageNet does not have, or that has no number here; a backbone whose own classes do
+            not come from one linear layer.
     """
+    classes = list(classes)
     if missing := [name for name in classes if name not in IMAGENET_CLASSES]:
         raise ConfigError(
             f"ImageNet's number of {', '.join(missing)} is not known here; known: {', '.join(IMAGENET_CLASSES)}."
         )
     numbers = [IMAGENET_CLASSES[name] for name in classes]
     head = getattr(imagenet_network(backbone), KNOWN[backbone].head)
+    if not isinstance(head, nn.Linear):
+        raise ConfigError(f"{backbone} makes its classes in several layers. Use efficientnet_lite0 or resnet18.")
     with torch.no_grad():
         model.output.weight.copy_(head.weight[numbers])
         model.output.bias.copy_(head.bias[numbers])
@@ -222,6 +226,7 @@ class Route:
 def compare_routes(
     train: ImageSet, val: ImageSet, routes: Iterable[str] = tuple(ROUTES), *, backbone: str = "efficientnet_lite0",
     epochs: int | None = None, seed: int = 0, device: str | None = None, progress: bool | None = True,
+    started: Callable[[str], None] | None = None,
 ) -> list[Route]:  # fmt: skip
     """Train a pretrained backbone in several ways on the same images. Introduced in lab 10.
 
@@ -232,6 +237,7 @@ def compare_routes(
         epochs: of the routes that are fine-tuned; default: theirs.
         seed: of the new output layer and of the training.
         device, progress: as in `labkit.fit`.
+        started: called with the name of each route before it is trained.
 
     Returns:
         The routes in the order given.
@@ -244,6 +250,8 @@ def compare_routes(
         if name not in ROUTES:
             raise unknown("route", name, ROUTES)
     for name in routes:
+        if started:
+            started(name)
         recipe = ROUTES[name]
         if epochs is not None and recipe.optimizer not in HEADS:
             recipe = replace(recipe, epochs=epochs)

@@ -17,6 +17,8 @@ from labkit.augment import Crop, Flip
 from labkit.data import Batches, ImageSet, load, stratified_split
 from labkit.errors import ConfigError, DataError
 from labkit.files import bundled
+from labkit.photos import read_photo
+from tests.test_photos import fill
 
 
 def make_set(count=40, channels=3, size=8, classes=4, seed=0) -> ImageSet:
@@ -53,7 +55,7 @@ def test_missing_bundle_says_how_to_restore_it(tmp_path):
     ("name", "options", "says"),
     [
         ("cifar", {}, "Did you mean 'cifar10'"),
-        ("hymenoptera", {}, "There is no data set"),
+        ("imagenet", {}, "There is no data set"),
         ("fashion-mnist-small", {"val_fraction": 0.1}, "comes with its own validation images"),
     ],
 )
@@ -183,6 +185,49 @@ def test_per_class_takes_the_first_of_each():
     assert torch.equal(few.images, make_set(40).images[:12])
 
 
+def test_per_class_can_be_drawn_from_a_seed():
+    whole = make_set(80)
+    one, same, other = (whole.per_class(5, seed=seed) for seed in (0, 0, 1))
+    for part in (one, other):
+        assert part.labels.bincount().tolist() == [5, 5, 5, 5]
+        places = [int((whole.images == image).flatten(1).all(dim=1).nonzero()) for image in part.images]
+        assert places == sorted(set(places))  # each once, in the order of the set
+        assert torch.equal(whole.labels[places], part.labels)
+    assert torch.equal(one.images, same.images)
+    assert not torch.equal(one.images, other.images)
+    assert not torch.equal(one.images, whole.per_class(5).images)
+    assert torch.equal(whole.per_class(20, seed=3).images, whole.images)
+    with pytest.raises(ConfigError, match="has 20 images; asked for 21 of each"):
+        whole.per_class(21, seed=0)
+
+
+def test_only_some_classes_are_kept_and_numbered_anew():
+    whole = make_set(40)
+    few = whole.only("d", "b")
+    assert few.classes == ("d", "b")
+    kept = (whole.labels == 3) | (whole.labels == 1)
+    assert torch.equal(few.images, whole.images[kept])  # in the order of the set
+    assert torch.equal(few.labels, (whole.labels[kept] == 1).long())
+    assert (few.name, few.split) == (whole.name, whole.split)
+    assert few.fingerprint != whole.only("b", "d").fingerprint
+    assert whole.only(*whole.classes).fingerprint == whole.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("a", "e"), "There is no class of made 'e'. .*Known: a, b, c, d"),
+        (("a",), "only takes two or more different classes, got a"),
+        (("a", "a"), "only takes two or more different classes, got a, a"),
+        (("a", "b", "a"), "got a, b, a"),
+        ((), "got none"),
+    ],
+)
+def test_only_refuses_what_are_not_two_classes(names, says):
+    with pytest.raises(ConfigError, match=says):
+        make_set().only(*names)
+
+
 def write_cifar10(folder, monkeypatch, count=20):
     """Write a small CIFAR-10 in the original layout, and tell torchvision and labkit its checksums."""
     from torchvision.datasets import CIFAR10
@@ -233,6 +278,27 @@ def test_mnist_layout_is_read(tmp_path, monkeypatch):
     train, val, test = load("mnist")
     assert (len(train), len(val), len(test)) == (40, 10, 20)
     assert test.images[1].flatten()[:3].tolist() == [16, 17, 18]
+
+
+def test_hymenoptera_layout_is_read(tmp_path, monkeypatch):
+    """Its folder "val" is the test set here; validation images are a part of "train"."""
+    root = tmp_path / "hymenoptera_data"
+    fill(root / "train", count=5)
+    fill(root / "val", count=3, first=50)
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="holds 5 photographs, expected 123"):
+        load("hymenoptera")
+    for part, count in {"train": 5, "val": 3}.items():
+        for name in ("ants", "bees"):
+            monkeypatch.setitem(fetch.SOURCES["hymenoptera"].counts, f"{part}/{name}", count)
+    train, val, test = load("hymenoptera")
+    assert [(part.split, len(part)) for part in (train, val, test)] == [("train", 8), ("val", 2), ("test", 6)]
+    assert train.classes == ("ants", "bees")
+    for part in (train, val, test):
+        assert part.images.shape[1:] == (3, 224, 224)
+        assert part.labels.bincount().unique().numel() == 1
+    assert torch.equal(test.images[0], read_photo(root / "val" / "ants" / "0.png", 224))
+    assert load("hymenoptera", split_seed=3).test.fingerprint == test.fingerprint
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory in use from Linux's /proc")

@@ -187,12 +187,20 @@ def test_the_highest_perplexity_of_few_points_works():
         (np.array([[0.0, -np.inf]] * 20), "takes finite features"),
         (np.arange(20.0), "got shape .20,."),
         (np.arange(20.0)[:, None], "D at least 2, got shape .20, 1."),
-        (np.ones((20, 60)), "All 20 rows of features are equal"),
     ],
 )
 def test_rows_that_cannot_be_put_into_a_plane_are_refused(rows, says):
     with pytest.raises(ConfigError, match=says):
         tsne(rows, perplexity=5)
+
+
+def test_a_dead_layer_is_one_point_that_tells_nothing_apart():
+    """Else a long training of a network that has died would end in an error, and never be recorded."""
+    rows, labels = np.ones((20, 60)), np.arange(20) % 2
+    points = tsne(rows, perplexity=5)
+    assert points.tolist() == [[0, 0]] * 20
+    assert scores(rows, points, labels).silhouette == 0
+    assert separating_line(points, labels).errors == 10
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------

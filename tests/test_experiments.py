@@ -11,11 +11,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labkit import arms, ledger
+from labkit import arms, ledger, runner
+from labkit.arms import Budget
+from labkit.data import Splits
 from labkit.errors import ConfigError
 from labkit.experiments import lab, labs
+from labkit.models import build
 from labkit.runner import prepare, same_training
 from labkit.train import Recipe
+from tests.test_data import make_set, write_cifar10
 
 
 @pytest.fixture
@@ -38,8 +42,77 @@ def test_every_lab_matches_what_its_source_reports():
         assert entry.title.endswith("?")
         for claim in entry.claims:
             assert {claim.arm, claim.against} <= {"", *(arm.name for arm in entry.arms)}
-            assert claim.metric in ledger.METRICS
+            assert callable(claim.metric) or claim.metric in ledger.METRICS
             assert any(section.startswith(f"{claim.source}.") for section in entry.sections)
+
+
+def test_every_section_of_a_lab_exists_and_belongs_to_one_lab():
+    sections = [section for entry in labs() for section in entry.sections]
+    assert len(sections) == len(set(sections)) >= len(labs())
+    for section in sections:
+        assert ledger.reported(*section.split("."))
+
+
+def test_every_figure_that_stands_alone_is_one_of_its_source():
+    found = [(entry, figure) for entry in labs() for figure in entry.figures]
+    assert len(found) == 14
+    assert len({(figure.section, figure.key) for _, figure in found}) == 14
+    for entry, figure in found:
+        assert figure.section in entry.sections
+        value = ledger.reported(*figure.section.split("."))[figure.key]
+        assert isinstance(value, int | float)
+        assert figure.metric in ledger.METRICS
+        assert isinstance(value, int) == (figure.metric in ledger.WHOLE)  # a count is shown and judged as one
+        (arm,) = (arm for arm in entry.arms if arm.name == figure.arm)
+        if figure.epoch:  # a training stopped there is only the same where the schedule looks at no later epoch
+            recipe = arm.recipe(entry.full.recipe)
+            assert recipe.schedule == "constant"
+            assert 1 <= figure.epoch < recipe.epochs
+
+
+def test_all_numbers_of_the_fifth_source_have_a_figure():
+    for entry in labs():
+        for section in (s for s in entry.sections if s.startswith("uam.")):
+            numbers = {k for k, v in ledger.reported(*section.split(".")).items() if not isinstance(v, str)}
+            assert {figure.key for figure in entry.figures if figure.section == section} == numbers
+
+
+def test_planes_are_of_layers_that_the_networks_have():
+    """Asked for by every full run whose arm names layers, and by quick ones only where they are cheap."""
+    for entry in labs():
+        for arm in entry.arms:
+            (full,) = entry.plan("full", seeds=1, arms=[arm.name])
+            assert full.embed == list(arm.embed)
+            if arm.embed and "pretrained" not in arm.options:
+                options = {"in_channels": 1 if entry.full.dataset == "mnist" else 3, "image_size": 32}
+                assert set(arm.embed) <= dict(build(arm.model, **options, **arm.options).named_modules()).keys()
+        if entry.arms:
+            named = {arm.name: list(arm.embed) for arm in entry.arms}
+            for run in entry.plan("quick"):
+                assert run.embed == (named[run.arm] if entry.quick.planes else [])
+    assert [entry.name for entry in labs() if any(arm.embed for arm in entry.arms)] == [
+        "08-simple-cnn-mnist", "09-alexnet", "10-transfer-learning",
+    ]  # fmt: skip
+    assert [entry.name for entry in labs() if entry.quick and any(run.embed for run in entry.plan("quick"))] == [
+        "10-transfer-learning"
+    ]
+
+
+def test_transfer_runs_train_what_their_names_say():
+    """From scratch with one rate for all; the curve of few labels with about as many steps everywhere."""
+    runs = {run.arm: run for run in lab("10-transfer-learning").plan("full", seeds=1)}
+    assert runs["scratch"].recipe["body_lr"] is None
+    assert not runs["scratch"].model.get("pretrained")
+    assert runs["fine_tuned"].recipe["body_lr"] == 1e-4
+    assert runs["pretrained_svm"].recipe["optimizer"] == "svm"
+    assert {run.data["draw_split"] for run in runs.values()} == {True}
+    for arm, run in runs.items():
+        if count := run.data.get("draw_per_class"):
+            assert f"{count} a class" in arm
+            if arm.startswith("fine-tuned"):
+                assert 70 <= run.recipe["epochs"] * -(-2 * count // run.recipe["batch_size"]) <= 90
+            else:
+                assert run.recipe["epochs"] == 1
 
 
 def test_an_arm_that_another_lab_records_is_the_very_same_training():
@@ -154,6 +227,100 @@ def test_prepared_images_are_what_a_run_asked_for():
     assert len(found.train) == 70
     assert {part.image_size for part in found} == {20}
     assert torch.equal(found.test.images, plain.test.resized(20).shuffled(5).images)
+
+
+def test_classes_are_kept_and_few_images_of_them_drawn_from_the_seed_of_the_run():
+    asked = {"name": "fashion-mnist-small", "classes": ["pullover", "coat"], "draw_per_class": 7}
+    one, same, other = (prepare(asked, seed) for seed in (0, 0, 1))
+    for part in one:
+        assert part.classes == ("pullover", "coat")
+    assert [len(part) for part in one] == [14, 200, 400]
+    assert one.train.fingerprint == same.train.fingerprint != other.train.fingerprint
+    assert one.test.fingerprint == other.test.fingerprint
+    assert one.val.fingerprint == other.val.fingerprint
+
+
+def test_a_split_is_drawn_from_the_seed_of_the_run_only_where_asked_for(tmp_path, monkeypatch):
+    write_cifar10(tmp_path, monkeypatch)
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    drawn = [prepare({"name": "cifar10", "draw_split": True}, seed) for seed in (0, 0, 1)]
+    fixed = [prepare({"name": "cifar10"}, seed) for seed in (0, 1)]
+    val = [part.val.fingerprint for part in drawn]
+    assert val[0] == val[1] != val[2]
+    assert val[0] == fixed[0].val.fingerprint == fixed[1].val.fingerprint
+    assert len({part.test.fingerprint for part in drawn + fixed}) == 1
+
+
+def test_a_budget_says_in_words_which_images_it_takes():
+    images = Budget("made", Recipe(), seeds=1, train_per_class=40, image_size=64, classes=("coat", "pullover"))
+    assert images.images == "made (coat, pullover), 40 a class, 64 px"
+    assert images.data == {
+        "name": "made", "train_per_class": 40, "image_size": 64, "classes": ["coat", "pullover"],
+    }  # fmt: skip
+    assert Budget("made", Recipe(), seeds=1, draw_split=True).data["draw_split"] is True
+
+
+def made_splits(size):
+    train, val, test = (make_set(count, size=size, seed=seed, classes=2) for seed, count in enumerate((12, 6, 20)))
+    return Splits(train, replace(val, split="val"), replace(test, split="test"))
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe", "layers"),
+    [
+        ({"name": "simple", "hidden": 4}, Recipe(epochs=2, batch_size=6), ["features", "hidden"]),
+        ({"name": "backbone", "pretrained": True}, Recipe(epochs=1, optimizer="svm"), ["body"]),
+    ],
+)
+def test_planes_and_trained_parameters_are_recorded(monkeypatch, tmp_path, model, recipe, layers):
+    """By gradients or without them: the record has the same parts, and its scores are of the finished network."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(runner, "prepare", lambda wanted, seed: made_splits(32))
+    planned = ledger.Run("x", "a", "quick", 0, model, {"name": "made"}, recipe.as_record(), embed=layers)
+    seen = []
+    run = runner.train_run(
+        planned, tmp_path / "r.json", progress=False, report=lambda run: seen.append(len(run.history))
+    )
+    assert seen == list(range(1, recipe.epochs + 1))
+    assert ledger.read(tmp_path / "r.json") == run
+    assert run.finished
+    assert run.value("trainable") == (2562 if recipe.optimizer == "svm" else run.value("params"))
+    assert list(run.final) == ["train", "val", "test", "embedding"]
+    assert list(run.final["embedding"]["layers"]) == layers
+    assert len(run.final["embedding"]["layers"][layers[-1]]["points"]) == 20
+    assert 0 <= run.value("line_errors") <= 10
+    assert run.value("val_acc") == pytest.approx(run.final["val"]["acc"])
+    assert run.history[-1]["val_loss"] == pytest.approx(run.final["val"]["loss"], rel=1e-3)
+    assert run.value("seconds") > 0
+    assert not list(tmp_path.glob("checkpoints/**/*.pt"))
+
+
+def test_figures_that_stand_alone_are_compared_as_counts_or_to_their_last_digit(monkeypatch, tmp_path):
+    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else arms.bundled(name))
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    entry = lab("08-simple-cnn-mnist")
+    for run in entry.plan("full", arms=["simple"]):
+        for epoch in range(1, 21):
+            best = {10: 0.9890, 19: 0.9911}.get(epoch, 0.95)
+            losses = {"train_acc": 0.9, "train_loss": 0.3, "val_loss": 0.2, "seconds": 60.0, "lr": 1e-3}
+            run.history.append({"epoch": epoch, "val_acc": best + 0.0002 * run.seed, **losses})
+        run.final = {"test": {"acc": 0.9899 + 0.0005 * run.seed, "loss": 0.04}}
+        run.model |= {"params": 813_802}
+        run.finished = True
+        run.save(ledger.record_path(run.lab, run.arm, "full", run.seed))
+    table = entry.compare()
+    table.index = table.index.get_level_values("figure")
+    assert table["reported"].to_dict() == {
+        "params": "813,802", "val_acc_best (epoch 10)": "0.9894", "best_epoch (epoch 10)": "10",
+        "val_acc_best": "0.991", "best_epoch": "19", "errors_of_10000": "106",
+    }  # fmt: skip
+    ours = table["recorded (mnist)"].str.replace("\N{NO-BREAK SPACE}", " ").to_dict()
+    assert ours == {
+        "params": "813,802", "val_acc_best (epoch 10)": "0.9892 ± 0.0002 (3)", "best_epoch (epoch 10)": "10",
+        "val_acc_best": "0.9913 ± 0.0002 (3)", "best_epoch": "19", "errors_of_10000": "96 ± 5 (3)",
+    }  # fmt: skip
+    assert set(table["verdict"]) == {"reproduced"}
+    assert entry.compare("uchile").empty
 
 
 COMMAND = [sys.executable, "-u", "-m", "labkit", "run", "03-dropout", "--arm", "p=0.0"]

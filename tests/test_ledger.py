@@ -10,7 +10,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from labkit.errors import ConfigError, DataError
-from labkit.ledger import Claim, Run, interval, judge, read, record_path, reported, summarise, verdict, verdict_about
+from labkit.ledger import (
+    METRICS,
+    WHOLE,
+    Claim,
+    Run,
+    decimals,
+    interval,
+    judge,
+    paired,
+    read,
+    record_path,
+    reported,
+    summarise,
+    verdict,
+    verdict_about,
+)
 
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 
@@ -53,6 +68,40 @@ def test_verdict_is_a_prediction_interval():
     assert verdict(0.5, []) == "not run"
     assert verdict(0.5, [0.5]).startswith("unclear")
     assert verdict(0.9, [0.5, 0.51, 0.49]) == "not reproduced: ours is 0.40 lower"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits"), [(106, 0), (813_802, 0), (0.6, 2), (0.65, 2), (0.905, 3), (0.9894, 4), (14.0, 2), (1e-5, 2)]
+)
+def test_decimals_are_those_that_a_source_prints(value, digits):
+    assert decimals(value) == digits
+
+
+@pytest.mark.parametrize(
+    ("value", "ours", "says"),
+    [
+        (813_802, [813_802, 813_802], "reproduced"),
+        (813_802, [813_803, 813_803], "not reproduced: ours is 1 higher"),
+        (25_000, [24_234, 24_234], "not reproduced: ours is 766 lower"),
+        (250_000, [24_234, 24_234], "not reproduced: ours is 225,766 lower"),
+        (106, [100, 111, 105], "reproduced"),
+        (106, [80, 81, 82], "not reproduced: ours is 25 lower"),
+        (14, [14, 14, 14], "reproduced"),
+        (14, [15, 15, 15], "not reproduced: ours is 1 higher"),
+        (0.9894, [0.9912, 0.9913, 0.9911], "not reproduced: ours is 0.0018 higher"),
+        (0.99, [0.9912, 0.9913, 0.9911], "reproduced"),  # it may have been 0.9912
+        (0.9894, [0.98944, 0.98944], "reproduced"),  # it may have been 0.98944
+        (0.9894, [0.98946, 0.98946], "not reproduced: ours is 0.0001 higher"),
+        (0.905, [0.93, 0.931, 0.929], "not reproduced: ours is 0.025 higher"),
+    ],
+)
+def test_a_verdict_is_as_exact_as_the_printed_figure(value, ours, says):
+    assert verdict(value, ours) == says
+
+
+def test_a_count_is_not_widened_by_rounding():
+    assert verdict(100, [100.4, 100.4]).startswith("not reproduced")
+    assert verdict(100.0, [100.004, 100.004]) == "reproduced"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +201,57 @@ def test_record_names_work_on_every_system(monkeypatch, tmp_path):
     assert name == "p-0.5-a-b-seed-3.json"
 
 
+def test_epochs_and_errors_are_counted_from_a_run():
+    rows = [(0.5, 1.0), (0.7, 0.6), (0.8, 0.7), (0.8, 0.9)]  # validation accuracy and loss of epochs 1 to 4
+    run = make_run()
+    run.history = [{**run.history[0], "epoch": i, "val_acc": a, "val_loss": x} for i, (a, x) in enumerate(rows, 1)]
+    assert run.value("val_acc_best") == 0.8
+    assert run.value("best_epoch") == 3  # the first of equal ones
+    assert run.value("overfits_from") == 3  # the lowest loss is that of epoch 2
+    assert run.until(2).value("best_epoch") == 2
+    assert run.until(2).value("overfits_from") == 3  # not yet
+    assert run.value("errors_of_10000") == pytest.approx(6000)
+    run.model = {"name": "cnn", "params": 7, "trainable": 5}
+    assert (run.value("params"), run.value("trainable")) == (7, 5)
+
+
+def test_planes_are_read_in_the_order_of_the_layers():
+    run = make_run()
+    run.embed = ["features", "hidden"]
+    run.final["embedding"] = {"layers": {
+        "hidden": {"silhouette": 0.5, "line_errors": 4}, "features": {"silhouette": 0.2, "line_errors": 9},
+    }}  # fmt: skip
+    assert run.value("silhouette") == 0.5
+    assert run.value("silhouette_gain") == pytest.approx(0.3)
+    assert run.value("line_errors") == 4
+    run.embed = ["features"]
+    assert run.value("silhouette") == 0.2
+    assert run.value("silhouette_gain") == 0
+
+
+def test_records_of_before_there_were_planes_are_read(tmp_path):
+    make_run().save(tmp_path / "r.json")
+    old = json.loads((tmp_path / "r.json").read_text())
+    del old["embed"]
+    (tmp_path / "r.json").write_text(json.dumps(old))
+    assert read(tmp_path / "r.json") == make_run()
+
+
+def test_a_metric_may_be_a_function_of_a_run():
+    def doubled(run):
+        return 2 * run.value("val_acc")
+
+    runs = [make_run("a", s, val_acc=0.5 + 0.01 * s) for s in range(3)]
+    runs += [make_run("b", s, val_acc=0.4) for s in range(3)]
+    assert runs[0].value(doubled) == 1.0
+    assert paired(runs, doubled, "a", "b") == pytest.approx([0.2, 0.22, 0.24])
+    assert Claim("", doubled, "a", "b", "higher", 0.1).decide(runs) == "holds"
+    assert Claim("", doubled, "a", "", "higher", 1.5).decide(runs) == "does not hold"
+    assert Claim("", doubled, "a", "", "higher").differences(runs) == pytest.approx([1.0, 1.02, 1.04])
+
+
 def test_metrics_and_reported_are_checked():
+    assert set(WHOLE) <= set(METRICS)
     assert make_run().value("val_acc") == 0.5
     assert make_run().value("train_acc_eval") == 0.7
     with pytest.raises(ConfigError, match="There is no metric"):

@@ -181,7 +181,7 @@ def test_the_network_chooses_what_the_machine_of_scikit_learn_does(classes):
         assert (logits.argmax(axis=1) == search.predict(X)).all()
         said = search.decision_function(X)
         assert logits[:, 1] == pytest.approx(said if classes == 2 else said[:, 1], rel=1e-3, abs=1e-3)
-    assert 0 < (search.predict(rows) != labels).sum()  # they do overlap
+    assert (search.predict(rows) != labels).any()  # they do overlap
 
 
 @pytest.mark.parametrize(("labels", "fewest"), [([0, 0, 0, 1], 1), ([0, 1, 0, 1], 0)])
@@ -363,13 +363,16 @@ def test_batches_without_gradients_are_as_large_as_memory_bears(size, batch):
 
 
 def test_training_and_evaluation_take_the_mean_and_sd_that_the_network_brings(pretrained):
-    """The pictures are far from ImageNet's; the recorded accuracy must be that of the way they were trained."""
-    model, val = copy.deepcopy(pretrained), coloured(6, seed=1)
-    history = fit(model, coloured(8), val, Recipe(epochs=1, batch_size=8), device="cpu", progress=False)
-    X = (val.images / 255 - 0.5) / 0.5
-    with torch.no_grad():
-        loss = nn.functional.cross_entropy(model.eval()(X), val.labels)
-    assert history.last["val_loss"] == pytest.approx(loss.item(), rel=1e-4)
+    """Not those of the training images, which are far from ImageNet's. One step: its loss is of the first weights."""
+    model, train, val = copy.deepcopy(pretrained), coloured(8), coloured(6, seed=1)
+    history = fit(model, train, val, Recipe(epochs=1, batch_size=8), device="cpu", progress=False)
+
+    def loss(network, data):
+        with torch.no_grad():
+            return nn.functional.cross_entropy(network.eval()((data.images / 255 - 0.5) / 0.5), data.labels).item()
+
+    assert history.last["train_loss"] == pytest.approx(loss(pretrained, train), rel=1e-3)
+    assert history.last["val_loss"] == pytest.approx(loss(model, val), rel=1e-3)
 
 
 # --- routes -----------------------------------------------------------------------------------------------------------
@@ -428,8 +431,6 @@ def test_the_same_seed_gives_the_same_network():
 def test_what_cannot_be_compared_is_refused_before_anything_is_trained(monkeypatch, settings, says):
     monkeypatch.setattr(transfer, "fit", lambda *_args, **_options: pytest.fail("trained"))
     monkeypatch.setattr(transfer, "set_svm", lambda *_args: pytest.fail("trained"))
-    if "device" in settings:
-        monkeypatch.undo()
     with pytest.raises(ConfigError, match=says):
         compare_routes(coloured(4), coloured(4, seed=1), **{"progress": False} | settings)
 

@@ -51,10 +51,10 @@ def confusion(counts, classes: Sequence[str], title: str = "") -> Picture:
 
     figure, axes = pyplot.subplots(figsize=(WIDTH, max(3.4, 1.6 + 0.4 * len(classes))))
     drawn = _draw_cells(axes, counts)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, parse_math=False)
     if sum(map(len, classes)) > 40:
-        axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set(xlabel="chosen class", ylabel="true class")
     percents = ticker.PercentFormatter(1, symbol=" %")
     figure.colorbar(drawn, ax=axes, label="mistakes: share of the true class", pad=0.03, format=percents)
@@ -241,10 +241,11 @@ def recorded_planes(runs: Sequence[Run], classes: Sequence[str], title: str = ""
         layers = run.final["embedding"]["layers"]
         for name in run.embed if len(kept) == 1 else run.embed[-1:]:
             points, labels = np.array(layers[name]["points"]), np.array(run.final["embedding"]["labels"])
+            line = separating_line(points, labels) if len(classes) == 2 else None
             parts.append({
                 "points": points, "labels": labels, "title": name if len(kept) == 1 else run.arm,
                 "score": f"silhouette {layers[name]['silhouette']:.2f}",
-                "line": separating_line(points, labels) if len(classes) == 2 else None,
+                "line": line if line and line.weights.any() else None,  # a layer that has died gives none
             })  # fmt: skip
     return planes(parts, classes, title)
 
