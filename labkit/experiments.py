@@ -342,10 +342,13 @@ _ALL = (
                   "val_acc", "step", "momentum", "lower", 0.1, "udesa"),
             Claim("StepLR that is moved each batch does (by 0.1 or more)",
                   "val_acc", "step, each batch", "momentum", "lower", 0.1, "udesa"),
-            Claim("A cosine schedule is not better than none", "val_acc", "cosine", "momentum", "not higher", 0.0, "udesa"),
-            *(Claim(f"LeakyReLU is better than {name} in the CNN", "val_acc", "momentum", name, "higher", source="udesa")
+            Claim("A cosine schedule is not better than none",
+                  "val_acc", "cosine", "momentum", "not higher", 0.0, "udesa"),
+            *(Claim(f"LeakyReLU is better than {name} in the CNN",
+                    "val_acc", "momentum", name, "higher", source="udesa")
               for name in ("relu", "elu", "gelu", "silu", "sigmoid")),
-            Claim("Sigmoid is worst in the CNN (worse than ReLU)", "val_acc", "sigmoid", "relu", "lower", source="udesa"),
+            Claim("Sigmoid is worst in the CNN (worse than ReLU)",
+                  "val_acc", "sigmoid", "relu", "lower", source="udesa"),
             Claim("LeakyReLU is better than ReLU in the MLP", "val_acc", "mlp", "mlp, relu", "higher", source="udesa"),
             Claim("Sigmoid is worst in the MLP", "val_acc", "mlp, sigmoid", "mlp, relu", "lower", source="udesa"),
             Claim("Dropout helps the CNN", "val_acc", "dropout", "momentum", "higher", source="udesa"),
