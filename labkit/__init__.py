@@ -2,9 +2,9 @@
 
 Small on purpose: read it. The modules, in reading order: sizes, layers, counting, memory, hand_count,
 tracing, auditing; fetch, photos, augment, data, models, summaries, train, callbacks; ledger, evaluate, embed,
-diagnose, competition, transfer, runner, arms, experiments, sources, plots, own_pictures, exercises; cli, workspace, authoring. Importing
-the package imports none of them, so that `python -m labkit book` runs on a bare Python and `import labkit` costs
-nothing; each name below is fetched when it is first used.
+diagnose, competition, transfer, runner, arms, experiments, sources, plots, own_pictures, exercises; cli, workspace,
+authoring. Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
+`import labkit` costs nothing; each name below is fetched when it is first used.
 """
 
 from importlib import import_module
