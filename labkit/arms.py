@@ -97,17 +97,40 @@ class Figure:
 
     Attributes:
         section: in reported.toml, such as "uam.simple_cnn".
-        key: the figure's name there.
+        key: the names that lead to it there, such as ("test_per_class", "plane").
         arm: the arm that it is about.
-        metric: what it is called here.
+        metric: what it is called here, or a function of a run.
         epoch: when it was read; None for the end of training.
+        why_not: why it is not trained here, which then is its verdict.
     """
 
     section: str
-    key: str
+    key: tuple[str, ...]
     arm: str
-    metric: str
+    metric: str | Callable[[Run], float]
     epoch: int | None = None
+    why_not: str = ""
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        name = self.metric if isinstance(self.metric, str) else " ".join(self.key)
+        return name + (f" (epoch {self.epoch})" if self.epoch else "")
+
+    @property
+    def value(self) -> float:
+        """The reported figure."""
+        source, _, section = self.section.partition(".")
+        found = ledger.reported(source, section)
+        for name in self.key:
+            found = found[name]
+        return found
+
+    def judge(self, values: list[float]) -> str:
+        """Return the verdict on the figure beside the values of our runs."""
+        if self.why_not:
+            return f"not trained here: {self.why_not}"
+        return (ledger.verdict_about if self.label.endswith("_about") else ledger.verdict)(self.value, values)
 
 
 @dataclass(frozen=True)
@@ -244,31 +267,34 @@ class Lab:
 
         full, quick = self.recorded("full"), self.recorded("quick")
         rows = []
-        for arm, metric, value, epoch in self._figures(source):
-            ours, yours = _values(full, arm, metric, epoch), _values(quick, arm, metric, None)
-            about, whole = metric.endswith("_about"), metric in ledger.WHOLE
+        for figure in self.reported_figures(source):
+            ours = _values(full, figure.arm, figure.metric, figure.epoch)
+            yours = _values(quick, figure.arm, figure.metric, None)
+            whole = figure.metric in ledger.WHOLE
             rows.append((
-                arm, metric + (f" (epoch {epoch})" if epoch else ""), f"{value:,.{ledger.decimals(value)}f}",
-                _shown(ours, whole), _shown(yours, whole),
-                (ledger.verdict_about if about else ledger.verdict)(value, ours),
+                figure.arm, figure.label, f"{figure.value:,.{ledger.decimals(figure.value)}f}", _shown(ours, whole),
+                _shown(yours, whole), figure.judge(ours),
             ))  # fmt: skip
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
 
-    def _figures(self, source: str | None) -> Iterator[tuple[str, str, float, int | None]]:
-        """Yield arm, metric, reported value, and the epoch that it was read at where the source names one."""
+    def reported_figures(self, source: str | None = None) -> Iterator[Figure]:
+        """Yield the figures of the lab's sections: those that stand under an arm's name, then those declared here.
+
+        Args:
+            source: only those of this source, such as "uchile"; default: all.
+        """
+        declared = {figure.section for figure in self.figures}
         for section in self.sections:
             key, _, name = section.partition(".")
+            if source not in (None, key) or section in declared:
+                continue
             for arm, figures in ledger.reported(key, name).items():
-                if isinstance(figures, dict) and source in (None, key):
-                    epoch = figures.get("epochs")
-                    yield from ((arm, m, value, epoch) for m, value in figures.items() if m != "epochs")
-        for figure in self.figures:
-            key, _, name = figure.section.partition(".")
-            if source in (None, key):
-                value = ledger.reported(key, name)[figure.key]
-                yield figure.arm, figure.metric, value, figure.epoch
+                if isinstance(figures, dict):
+                    epoch = figures.get("epochs")  # when the source read them
+                    yield from (Figure(section, (arm, m), arm, m, epoch) for m in figures if m != "epochs")
+        yield from (figure for figure in self.figures if source in (None, figure.section.partition(".")[0]))
 
     def differences(self, metric: str, against: str, budget: str = "full"):
         """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.

@@ -249,12 +249,12 @@ _ALL = (
         quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50), seeds=1, train_per_class=60, planes=False),
         full=Budget("mnist", Recipe(epochs=20), seeds=3),
         figures=(
-            Figure("uam.simple_cnn", "params", "simple", "params"),
-            Figure("uam.simple_cnn", "val_acc_best_10_epochs", "simple", "val_acc_best", epoch=10),
-            Figure("uam.simple_cnn", "best_epoch_10", "simple", "best_epoch", epoch=10),
-            Figure("uam.simple_cnn", "val_acc_best_20_epochs", "simple", "val_acc_best"),
-            Figure("uam.simple_cnn", "best_epoch_20", "simple", "best_epoch"),
-            Figure("uam.simple_cnn", "errors_of_10000", "simple", "errors_of_10000"),
+            Figure("uam.simple_cnn", ("params",), "simple", "params"),
+            Figure("uam.simple_cnn", ("val_acc_best_10_epochs",), "simple", "val_acc_best", epoch=10),
+            Figure("uam.simple_cnn", ("best_epoch_10",), "simple", "best_epoch", epoch=10),
+            Figure("uam.simple_cnn", ("val_acc_best_20_epochs",), "simple", "val_acc_best"),
+            Figure("uam.simple_cnn", ("best_epoch_20",), "simple", "best_epoch"),
+            Figure("uam.simple_cnn", ("errors_of_10000",), "simple", "errors_of_10000"),
         ),
         claims=(
             Claim("4, 5, 6 and 8 are confused most (three or four of them are among the four worst digits)",
@@ -279,10 +279,10 @@ _ALL = (
         quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
         full=Budget("cifar10", Recipe(epochs=15, precision="bf16"), seeds=3),
         figures=(
-            Figure("uam.alexnet", "params", "alexnet", "params"),
-            Figure("uam.alexnet", "val_acc_best", "alexnet", "val_acc_best"),
-            Figure("uam.alexnet", "best_epoch", "alexnet", "best_epoch"),
-            Figure("uam.alexnet", "overfits_from_epoch", "alexnet", "overfits_from"),
+            Figure("uam.alexnet", ("params",), "alexnet", "params"),
+            Figure("uam.alexnet", ("val_acc_best",), "alexnet", "val_acc_best"),
+            Figure("uam.alexnet", ("best_epoch",), "alexnet", "best_epoch"),
+            Figure("uam.alexnet", ("overfits_from_epoch",), "alexnet", "overfits_from"),
         ),
         claims=(
             Claim("cat-dog, horse-deer and automobile-truck are confused most (at least two of the three worst pairs)",
@@ -314,7 +314,7 @@ _ALL = (
             "hymenoptera", Recipe(epochs=10, batch_size=16, body_lr=1e-4), seeds=5, draw_split=True,
         ),
         figures=tuple(
-            Figure("uam.transfer", route, route, "test_acc")
+            Figure("uam.transfer", (route,), route, "test_acc")
             for route in ("scratch", "pretrained_svm", "fine_tuned", "fine_tuned_augmented")
         ),
         claims=(
