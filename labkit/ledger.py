@@ -38,6 +38,7 @@ class Run:
         seconds: time of training alone, in s; images_per_second: the median over epochs.
         peak_memory: highest memory of the process so far, in bytes, or None where it cannot be read.
         device, versions, finished_at: where and when.
+        trial: number of the search's trial that trained it, if any.
         finished: False while epochs are missing; such a record is never counted.
     """
 
@@ -59,6 +60,7 @@ class Run:
     versions: dict = field(default_factory=dict)
     finished_at: str = ""
     finished: bool = False
+    trial: int | None = None
 
     @property
     def label(self) -> str:

@@ -1,0 +1,394 @@
+"""Search over recipes, networks and images: many runs, many workers on one storage, nothing lost. On Optuna.
+
+A search declares its dimensions; a *point* gives each of them a value, and a point is trained like any other run, with
+a record in the ledger. Optuna keeps who trains what, in SQLite (one machine) or PostgreSQL (several).
+Not here: which searches there are (experiments.py), figures (plots).
+"""
+
+import itertools
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from labkit import ledger
+from labkit.arms import Budget
+from labkit.errors import ConfigError, LabkitError, unknown
+from labkit.files import cache_dir
+from labkit.ledger import Run
+from labkit.runner import DATA, same_training, train_run
+from labkit.train import Recipe
+
+PARTS = ("model", "recipe", "data")  # where a dimension lies: "recipe.lr", "model.hidden", "data.image_size"
+HEARTBEAT = 60  # seconds between two signs of life of a worker
+PATIENCE = 3 * HEARTBEAT  # seconds without one after which its point is given to another
+RETRIES = 3  # how often a point is given to another worker
+PAUSE = 2.0  # seconds between two looks at the storage while others still work
+
+
+@dataclass(frozen=True)
+class Range:
+    """A dimension between two numbers, for samplers; a grid needs a tuple of values.
+
+    Attributes:
+        low, high: both may be drawn.
+        log: whether equal factors, not equal distances, are equally likely.
+        whole: whether only whole numbers are drawn.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched, and on what each point is trained. Introduced in lab 14.
+
+    Attributes:
+        name: of its records and of its study.
+        model: name of the network.
+        options: what the network takes beside channels, classes and image size.
+        space: for each dimension, such as "recipe.lr", a tuple of values or a `Range`.
+        quick, full: the two budgets, as those of a lab.
+        also: points beside the grid.
+        metric: what is wanted as high as possible, or as low for a loss; of `labkit.ledger.METRICS`.
+    """
+
+    name: str
+    model: str
+    options: dict
+    space: dict[str, tuple | Range]
+    quick: Budget
+    full: Budget
+    also: tuple[dict, ...] = ()
+    metric: str = "val_acc"
+
+    def __post_init__(self):
+        if not self.space:
+            raise ConfigError(
+                f"The search {self.name} has no dimension. Give one, such as {{'recipe.lr': (0.1, 0.01)}}."
+            )
+        for name, values in self.space.items():
+            part, _, key = name.partition(".")
+            if part not in PARTS or not key:
+                raise ConfigError(f"A dimension is called model.X, recipe.X or data.X, got {name!r}.")
+            if part == "recipe" and key not in Recipe.__dataclass_fields__:
+                raise unknown("field of a recipe", key, Recipe.__dataclass_fields__)
+            if part == "data" and key not in DATA:
+                raise unknown("wish for images", key, DATA)
+            _check_values(name, values)
+        for point in self.also:
+            if set(point) != set(self.space):
+                raise ConfigError(f"A point needs a value for each of {', '.join(self.space)}, got {point}.")
+
+    @property
+    def direction(self) -> str:
+        """Which way is better, in Optuna's words."""
+        return "minimize" if "loss" in self.metric else "maximize"
+
+    def points(self) -> list[dict]:
+        """Return the points of the grid, then those beside it; each once.
+
+        Raises:
+            ConfigError: a dimension is a `Range`, which has no end of values.
+        """
+        if endless := [name for name, values in self.space.items() if isinstance(values, Range)]:
+            raise ConfigError(
+                f"A grid needs a tuple of values for {', '.join(endless)}. Use a sampler, or give values."
+            )
+        grid = (dict(zip(self.space, values, strict=True)) for values in itertools.product(*self.space.values()))
+        return list({point_name(point): point for point in (*grid, *self.also)}.values())
+
+    def run(self, point: dict, budget: str, seed: int = 0, trial: int | None = None) -> Run:
+        """Return the run of a point, with what it will train and no result yet."""
+        if budget not in ("quick", "full"):
+            raise unknown("budget", budget, ("quick", "full"))
+        base = getattr(self, budget)
+        wanted = {"model": dict(name=self.model, **self.options), "recipe": {}, "data": dict(base.data)}
+        for name, value in point.items():
+            part, _, key = name.partition(".")
+            wanted[part][key] = value
+        return Run(
+            lab=self.name, arm=point_name(point), budget=budget, seed=seed, model=wanted["model"], data=wanted["data"],
+            recipe=replace(base.recipe, **wanted["recipe"]).as_record(), trial=trial,
+        )  # fmt: skip
+
+
+def _check_values(name: str, values) -> None:
+    if isinstance(values, Range):
+        if not values.low < values.high or (values.log and values.low <= 0):
+            raise ConfigError(f"{name} must run from a lower to a higher number (above 0 with log), got {values}.")
+    elif not isinstance(values, tuple) or not values:
+        raise ConfigError(f"{name} needs a tuple of at least one value or a Range, got {values!r}.")
+    elif len(set(map(repr, values))) != len(values):
+        raise ConfigError(f"{name} has a value twice: {values}.")
+
+
+def point_name(point: dict) -> str:
+    """Return a point in words, the same wherever it is made.
+
+    >>> point_name({"recipe.lr": 0.01, "data.image_size": 32})
+    'lr=0.01, image_size=32'
+    """
+    return ", ".join(f"{name.partition('.')[2]}={value}" for name, value in point.items())
+
+
+def grid_study(search: Search, budget: str, storage: str | None = None):
+    """Open the study of a grid, made if need be, with every point in it. Introduced in lab 14.
+
+    Raises:
+        ConfigError: the study exists with other dimensions or values.
+        LabkitError: the storage cannot be reached.
+    """
+    study = open_study(search, budget, "grid", storage)
+    _add_missing(study, search)
+    return study
+
+
+def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str | None = None, pruner: str = "none"):
+    """Open a study, made if need be.
+
+    Args:
+        search: what is searched.
+        budget: "quick" or "full".
+        sampler: "grid", "random" or "tpe".
+        storage: an address such as "postgresql://user:password@host/name"; a SQLite file in the cache if not given.
+        pruner: "none", "median" or "hyperband"; stops points that fall behind, and is not for grids.
+    """
+    import optuna
+
+    if sampler not in SAMPLERS:
+        raise unknown("sampler", sampler, SAMPLERS)
+    if pruner not in PRUNERS:
+        raise unknown("pruner", pruner, PRUNERS)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    name = f"{search.name}-{budget}-{sampler}"
+    study = _patiently(
+        lambda: optuna.create_study(
+            storage=_storage(storage), study_name=name, direction=search.direction, load_if_exists=True,
+            sampler=SAMPLERS[sampler](), pruner=PRUNERS[pruner](),
+        ),
+        storage,
+    )  # fmt: skip
+    told = {dimension: repr(values) for dimension, values in search.space.items()}
+    known = study.user_attrs.get("space")
+    if known is None:
+        study.set_user_attr("space", told)
+    elif known != told:
+        raise ConfigError(
+            f"The study {name} exists with other dimensions: {known}, not {told}. Give the search another name, or "
+            "another storage."
+        )
+    return study
+
+
+def _storage(address: str | None):
+    """Return Optuna's storage, with a sign of life from each worker and a second chance for each point."""
+    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+
+    if address is None:
+        folder = cache_dir() / "searches"
+        folder.mkdir(parents=True, exist_ok=True)
+        address = f"sqlite:///{folder / 'studies.db'}"
+    options = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
+    return RDBStorage(
+        address, engine_kwargs=options, heartbeat_interval=HEARTBEAT, grace_period=PATIENCE,
+        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+    )  # fmt: skip
+
+
+def without_password(address: str | None) -> str:
+    """Return the address of a storage as it may be shown.
+
+    >>> without_password("postgresql://ada:secret@host/db")
+    'postgresql://ada:***@host/db'
+    """
+    return re.sub(r"(://[^:/@]+):[^@]*@", r"\1:***@", address or "the SQLite file in the cache")
+
+
+def _patiently(call, address: str | None, tries: int = 5):
+    """Call what needs the storage; try again after growing pauses, then say what is wrong without the password."""
+    from sqlalchemy.exc import OperationalError
+
+    for attempt in range(tries):
+        try:
+            return call()
+        except OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            time.sleep(0.5 * 2**attempt)
+    raise LabkitError(
+        f"The storage {without_password(address)} cannot be reached: {reason}. Is the server up, and is the address "
+        "right? What was finished is kept; the same command goes on."
+    )
+
+
+def _add_missing(study, search: Search) -> None:
+    """Put every point of a grid that nobody waits for, trains or has finished into the study."""
+    from optuna.trial import TrialState
+
+    alive = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
+    known = {trial.user_attrs.get("point") for trial in study.get_trials(deepcopy=False) if trial.state in alive}
+    for point in search.points():
+        name = point_name(point)
+        if name not in known:
+            study.enqueue_trial(point, user_attrs={"point": name, "values": point})
+
+
+class _Surplus(Exception):
+    """A trial that no point belongs to: another worker was faster in taking the last one."""
+
+
+def work(
+    search: Search, budget: str, *, sampler: str = "grid", trials: int | None = None, storage: str | None = None,
+    pruner: str = "none", device: str | None = None, report=None,
+) -> int:  # fmt: skip
+    """Train points until none is left; any number of workers may do so at once. Introduced in lab 14.
+
+    Args:
+        search, budget, sampler, storage, pruner: as in `open_study`.
+        trials: how many points a sampler draws in all, over all workers; a grid has its own number.
+        device: as in `labkit.fit`.
+        report: called with the record of each finished run.
+
+    Returns:
+        How many points this worker trained.
+    """
+    import optuna
+
+    study = (
+        grid_study(search, budget, storage)
+        if sampler == "grid"
+        else open_study(search, budget, sampler, storage, pruner)
+    )
+    done = 0
+
+    def objective(trial) -> float:
+        nonlocal done
+        point = _point(trial, search, sampler == "grid")
+        run = train_point(search, point, budget, trial, pruner != "none", device)
+        done += 1
+        if report:
+            report(run)
+        return run.value(search.metric)
+
+    while _patiently(lambda: _something_left(study, search, sampler, trials), storage):
+        _patiently(lambda: study.optimize(objective, n_trials=1, catch=(_Surplus,)), storage)
+    optuna.storages.fail_stale_trials(study)
+    return done
+
+
+def _something_left(study, search: Search, sampler: str, trials: int | None) -> bool:
+    """Wait until there is a point to train, and return True; False where all are finished."""
+    from optuna.storages import fail_stale_trials
+    from optuna.trial import TrialState
+
+    while True:
+        fail_stale_trials(study)
+        if sampler == "grid":
+            _add_missing(study, search)
+        states = [trial.state for trial in study.get_trials(deepcopy=False)]
+        if TrialState.WAITING in states:
+            return True
+        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < (trials or 0):
+            return True
+        if TrialState.RUNNING not in states:
+            return False
+        time.sleep(PAUSE)  # another worker still trains; if it dies, its point comes back
+
+
+def _point(trial, search: Search, grid: bool) -> dict:
+    """Return the point of a trial: the one that it was queued with, or a new one from the sampler."""
+    if grid:
+        if "values" not in trial.user_attrs:
+            raise _Surplus
+        for name in search.space:  # so that Optuna's figures know the dimensions
+            trial.suggest_categorical(name, _choices(search, name))
+        return trial.user_attrs["values"]
+    return {name: _draw(trial, name, values) for name, values in search.space.items()}
+
+
+def _choices(search: Search, name: str) -> list:
+    """Return all values of a dimension, those of points beside the grid included."""
+    values = [*search.space[name], *(point[name] for point in search.also)]
+    return list(dict.fromkeys(values))
+
+
+def _draw(trial, name: str, values):
+    if not isinstance(values, Range):
+        return trial.suggest_categorical(name, list(values))
+    if values.whole:
+        return trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
+    return trial.suggest_float(name, values.low, values.high, log=values.log)
+
+
+def train_point(search: Search, point: dict, budget: str, trial, prune: bool, device: str | None) -> Run:
+    """Train one point from its last finished epoch on, or return its record where it is finished."""
+    import optuna
+
+    run = search.run(point, budget, trial=trial.number)
+    path = ledger.record_path(run.lab, run.arm, budget, run.seed)
+    if path.exists():
+        known = ledger.read(path)
+        if known.finished and same_training(known, run):
+            return known
+
+    def tell(record: Run) -> None:
+        trial.report(record.value(search.metric), len(record.history))
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    return train_run(run, path, device, progress=False, report=tell if prune else None)
+
+
+def _samplers() -> dict:
+    def make(name):
+        def sampler():
+            import optuna
+
+            return getattr(optuna.samplers, name)(seed=None)
+
+        return sampler
+
+    return {"grid": make("RandomSampler"), "random": make("RandomSampler"), "tpe": make("TPESampler")}
+
+
+def _pruners() -> dict:
+    def make(name):
+        def pruner():
+            import optuna
+
+            return getattr(optuna.pruners, name)()
+
+        return pruner
+
+    return {"none": make("NopPruner"), "median": make("MedianPruner"), "hyperband": make("HyperbandPruner")}
+
+
+SAMPLERS, PRUNERS = _samplers(), _pruners()
+
+
+def recorded(search: Search, budget: str = "full") -> Iterator[Run]:
+    """Yield the finished records of the points of a grid, in their order."""
+    for point in search.points():
+        run = search.run(point, budget)
+        path = ledger.record_path(run.lab, run.arm, budget, run.seed)
+        if path.exists() and (known := ledger.read(path)).finished and same_training(known, run):
+            yield known
+
+
+def table(runs: Iterable[Run], search: Search):
+    """Return records as a table: one row a point, its dimensions and its metric, the best first."""
+    import pandas as pd
+
+    rows = []
+    for run in runs:
+        parts = {"model": run.model, "recipe": run.recipe, "data": run.data}
+        row = {
+            name.partition(".")[2]: parts[name.partition(".")[0]].get(name.partition(".")[2]) for name in search.space
+        }
+        rows.append(
+            row | {search.metric: run.value(search.metric), "minutes": run.value("minutes"), "trial": run.trial}
+        )
+    return pd.DataFrame(rows).sort_values(search.metric, ascending=search.direction == "minimize", ignore_index=True)
