@@ -101,7 +101,7 @@ class Figure:
         arm: the arm that it is about.
         metric: what it is called here, or a function of a run.
         epoch: when it was read; None for the end of training.
-        why_not: why it is not trained here, which then is its verdict.
+        why_not: why it cannot be judged, which then is its verdict, such as "not trained here: ...".
     """
 
     section: str
@@ -129,7 +129,7 @@ class Figure:
     def judge(self, values: list[float]) -> str:
         """Return the verdict on the figure beside the values of our runs."""
         if self.why_not:
-            return f"not trained here: {self.why_not}"
+            return self.why_not
         return (ledger.verdict_about if self.label.endswith("_about") else ledger.verdict)(self.value, values)
 
 

@@ -111,6 +111,11 @@ _CHOICES = (
 )  # fmt: skip
 
 
+_COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
+_SMALL_RUN = {"train_per_class": 1000, "image_size": 64}
+_NOT_TO_BE_HAD = "cannot be judged: the competition's images are not to be had; ours are CIFAR-10's"
+
+
 def _below_02(run: Run) -> float:
     """Return 1 for a run that has learned next to nothing: a validation accuracy below 0.2."""
     return float(run.value("val_acc") < 0.2)
@@ -357,6 +362,32 @@ _ALL = (
             Claim("Batch norm helps the MLP", "val_acc", "mlp, batch norm", "mlp", "higher", source="udesa"),
             Claim("Weight decay gains nothing (here on the small CNN)",
                   "val_acc", "weight decay", "momentum", "not higher", 0.0, "udesa"),
+        ),
+    ),
+    Lab(
+        name="13-competition",
+        title="A class competition: from the training images to the file that is handed in",
+        sections=("urjc.models",),
+        arms=(
+            Arm("cnn1", "cnn4", {}),
+            Arm("alex1", "alexnet", {}, full_only=True),
+            Arm("rex1", "rexnet", {}, images=_SMALL_RUN, full_only=True),
+            Arm("can1", "coatnet", {}, {"lr": 3e-4}, images=_SMALL_RUN, full_only=True),
+            Arm("efficientnet", "efficientnet", {}, images=_SMALL_RUN, full_only=True),
+        ),
+        quick=Budget(_SMALL, Recipe(epochs=4, batch_size=50, augment=_COMPETITION), seeds=1, train_per_class=50),
+        full=Budget(
+            "cifar10", Recipe(epochs=10, schedule="cosine", augment=_COMPETITION, precision="bf16"), seeds=3,
+        ),
+        figures=(
+            Figure("urjc.models", ("cnn1", "test_acc"), "cnn1", "test_acc", why_not=_NOT_TO_BE_HAD),
+            Figure("urjc.models", ("can1", "test_acc"), "can1", "test_acc", why_not=_NOT_TO_BE_HAD),
+        ),
+        claims=(
+            Claim("ReXNet reaches EfficientNet's accuracy (within 0.02)",
+                  "val_acc", "rex1", "efficientnet", "equal", 0.02, "urjc"),
+            Claim("ReXNet costs less compute than EfficientNet (multiply-adds)",
+                  "multiply_adds", "rex1", "efficientnet", "lower", source="urjc"),
         ),
     ),
 )  # fmt: skip

@@ -117,13 +117,23 @@ METRICS = {  # name: how it is read off a run; train and val at the end of train
     "silhouette_gain": lambda run: _planes(run)[-1]["silhouette"] - _planes(run)[0]["silhouette"],
     "line_errors": lambda run: _planes(run)[-1]["line_errors"],
     "trainable": lambda run: run.model["trainable"],
+    "multiply_adds": lambda run: run.model["multiply_adds"],
     "params": lambda run: run.model["params"],
     # what a source gives in round figures: its verdict allows ABOUT
     "params_about": lambda run: run.model["params"],
     "bytes_about": lambda run: 4 * run.model["params"],  # float32
 }
 
-WHOLE = ("params", "params_about", "bytes_about", "trainable", "best_epoch", "overfits_from", "errors_of_10000")
+WHOLE = (
+    "params",
+    "params_about",
+    "bytes_about",
+    "trainable",
+    "multiply_adds",
+    "best_epoch",
+    "overfits_from",
+    "errors_of_10000",
+)
 
 
 def _planes(run: Run) -> list[dict]:

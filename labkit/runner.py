@@ -16,6 +16,7 @@ from labkit.data import Splits, load
 from labkit.files import cache_dir
 from labkit.ledger import Run
 from labkit.models import build
+from labkit.summaries import multiply_adds
 from labkit.train import HEADS, History, Recipe, eval_batches, fit, pick_device, pixel_stats, read_checkpoint, score
 
 # what a run may ask of its images
@@ -74,7 +75,10 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
         run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
         image_size=splits.train.image_size, **options,
     )  # fmt: skip
-    run.model = {**model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe)}
+    run.model = {
+        **model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe),
+        "multiply_adds": multiply_adds(model, splits.train.images.shape[1:]),
+    }  # fmt: skip
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
     run.device, run.versions = describe_device(where), versions()
     checkpoint = checkpoint_path(run)

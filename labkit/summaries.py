@@ -4,7 +4,7 @@ Forward hooks note what comes out of each layer. Parameters are counted from the
 (counting.py), so shared ones count once whatever the forward pass does. Needs torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -238,3 +238,26 @@ def _rows(model: nn.Module, calls: list, counted: Count, batch_size: int):
     for row in counted.rows:
         if row.name not in seen and row.trainable + row.frozen:
             yield SummaryRow(row.name, row.layer, (), row.trainable + row.frozen, 0, "not called")
+
+
+def multiply_adds(model: nn.Module, shape: Sequence[int]) -> int:
+    """Return the multiply-adds of one image through any network, counted by torch while it runs. Introduced in lab 11.
+
+    Counted are convolutions and matrix products, attention included; `summary` says which layer has how many, and
+    knows plain layers only.
+
+    Args:
+        model: takes images (1, *shape); left in the mode it was in.
+        shape: channels, height and width of an image.
+
+    >>> from torch import nn
+    >>> multiply_adds(nn.Conv2d(3, 16, kernel_size=3), (3, 32, 32)) == 3 * 3 * 3 * 16 * 30 * 30
+    True
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    was_training = model.training
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(torch.zeros(1, *shape))
+    model.train(was_training)
+    return counter.get_total_flops() // 2  # a multiplication and an addition are two
