@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from labkit.errors import ConfigError
 from labkit.models import register
 from labkit.models.parts import check_stem, make_activation
+from labkit.sizes import whole
 
-WIDTHS = (64, 128, 256, 512)  # channels of each stage
+STAGES = 4  # each has twice the channels of the one before
 SMALLEST = {"cifar": 8, "imagenet": 32}  # pixels: one place is left after the last stage
 
 
@@ -25,6 +26,7 @@ class ResNet(nn.Module):
         num_classes: number of classes.
         image_size: height and width of the images in pixels.
         blocks: number of blocks of each of the four stages, each at least 1.
+        width: channels of the first stage; the networks of the paper have 64.
         stem: "cifar", a 3×3 convolution; or "imagenet", a 7×7 convolution and a pooling that shrink to a quarter.
         skip: whether a block adds its input to its output; without, it is a plain deep network.
         batch_norm: whether batch normalisation follows each convolution.
@@ -35,25 +37,26 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, blocks=(2, 2, 2, 2), stem="cifar", skip=True, batch_norm=True,
-        activation="relu",
+        self, in_channels, num_classes, image_size, *, blocks=(2, 2, 2, 2), width=64, stem="cifar", skip=True,
+        batch_norm=True, activation="relu",
     ):  # fmt: skip
         super().__init__()
         check_stem(stem, image_size, SMALLEST)
-        if len(blocks) != len(WIDTHS) or min(blocks) < 1:
+        whole("width", width, 1)
+        if len(blocks) != STAGES or min(blocks) < 1:
             raise ConfigError(f"blocks needs four numbers of at least 1, such as [2, 2, 2, 2], got {list(blocks)}.")
         how = {"skip": skip, "batch_norm": batch_norm, "activation": activation}
-        self.stem = make_stem(in_channels, stem, batch_norm, activation)
-        self.stages = nn.Sequential(*make_stages(blocks, how))
-        self.output = nn.Linear(WIDTHS[-1], num_classes)
+        self.stem = make_stem(in_channels, width, stem, batch_norm, activation)
+        self.stages = nn.Sequential(*make_stages(blocks, width, how))
+        self.output = nn.Linear(width * 8, num_classes)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, (B, num_classes), of images (B, in_channels, H, W)."""
-        x = self.stages(self.stem(x))  # (B, 512, h, w)
-        return self.output(x.mean(dim=(2, 3)))  # (B, 512) -> (B, num_classes)
+        x = self.stages(self.stem(x))  # (B, 8 * width, h, w)
+        return self.output(x.mean(dim=(2, 3)))  # (B, 8 * width) -> (B, num_classes)
 
 
 class Block(nn.Module):
@@ -85,24 +88,24 @@ def conv3x3(in_channels: int, out_channels: int, stride: int, batch_norm: bool) 
     return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=not batch_norm)
 
 
-def make_stem(in_channels: int, stem: str, batch_norm: bool, activation: str) -> nn.Sequential:
+def make_stem(in_channels: int, width: int, stem: str, batch_norm: bool, activation: str) -> nn.Sequential:
     """Return the first layers: those for small images, or those of the paper."""
-    norm = nn.BatchNorm2d(WIDTHS[0]) if batch_norm else nn.Identity()
+    norm = nn.BatchNorm2d(width) if batch_norm else nn.Identity()
     if stem == "cifar":
-        return nn.Sequential(conv3x3(in_channels, WIDTHS[0], 1, batch_norm), norm, make_activation(activation))
-    first = nn.Conv2d(in_channels, WIDTHS[0], kernel_size=7, stride=2, padding=3, bias=not batch_norm)
+        return nn.Sequential(conv3x3(in_channels, width, 1, batch_norm), norm, make_activation(activation))
+    first = nn.Conv2d(in_channels, width, kernel_size=7, stride=2, padding=3, bias=not batch_norm)
     pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
     return nn.Sequential(first, norm, make_activation(activation), pool)
 
 
-def make_stages(blocks: Sequence[int], how: dict) -> list[nn.Sequential]:
+def make_stages(blocks: Sequence[int], width: int, how: dict) -> list[nn.Sequential]:
     """Return the four stages; each but the first halves the size of the maps with its first convolution."""
-    stages, channels = [], WIDTHS[0]
-    for number, (count, width) in enumerate(zip(blocks, WIDTHS, strict=True)):
+    stages, channels = [], width
+    for number, count in enumerate(blocks):
         stage = []
         for i in range(count):
             stride = 2 if number and i == 0 else 1
-            stage.append(Block(channels, width, stride, **how))
-            channels = width
+            stage.append(Block(channels, width * 2**number, stride, **how))
+            channels = width * 2**number
         stages.append(nn.Sequential(*stage))
     return stages
