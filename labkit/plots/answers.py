@@ -10,7 +10,7 @@ from textwrap import fill
 import numpy as np
 
 from labkit.data import ImageSet
-from labkit.embed import separating_line
+from labkit.embed import Scores, separating_line
 from labkit.errors import ConfigError
 from labkit.ledger import Run, digits_for
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
@@ -201,7 +201,7 @@ def planes(parts: Sequence[dict], classes: Sequence[str], title: str = "") -> Pi
     from matplotlib import pyplot
 
     rows, columns = -(-len(parts) // 2), min(2, len(parts))
-    height = 0.8 + 3.3 * rows
+    height = 0.8 + 3.5 * rows
     figure, grid = pyplot.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False)
     said, handles = [], {}
     for axes in grid.flat[len(parts) :]:
@@ -244,7 +244,7 @@ def recorded_planes(runs: Sequence[Run], classes: Sequence[str], title: str = ""
             line = separating_line(points, labels) if len(classes) == 2 else None
             parts.append({
                 "points": points, "labels": labels, "title": name if len(kept) == 1 else run.arm,
-                "score": f"silhouette {layers[name]['silhouette']:.2f}",
+                "score": str(Scores(layers[name]["silhouette"], layers[name]["trustworthiness"])),
                 "line": line if line and line.weights.any() else None,  # a layer that has died gives none
             })  # fmt: skip
     return planes(parts, classes, title)
@@ -415,9 +415,9 @@ def _draw_method(axes, name: str, row: dict[int, list[float]], colour: str, ends
 
 
 def _head(title: str, count: int, line, score: str) -> str:
-    """Return the lines above a plane: its title, then what was counted."""
-    wrong = "" if line is None else f"{line.errors} of {count:,} on the wrong side"
-    return "\n".join(part for part in (title, ", ".join(part for part in (wrong, score) if part)) if part)
+    """Return the lines above a plane: its title, what was counted, and the score."""
+    wrong = "" if line is None else f"{line.errors} of {count:,} on the wrong side of the line"
+    return "\n".join(part for part in (title, wrong, score) if part)
 
 
 def _short(classes) -> bool:
