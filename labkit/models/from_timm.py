@@ -8,6 +8,7 @@ from torch import nn
 
 from labkit.errors import ConfigError
 from labkit.models import register
+from labkit.models.backbone import import_timm
 
 NAMES = {"rexnet": "rexnet_100", "coatnet": "coatnet_0_rw_224", "efficientnet": "efficientnet_b0"}
 SMALLEST = {"rexnet": 32, "coatnet": 32, "efficientnet": 32}  # pixels: all shrink to a thirty-second
@@ -15,12 +16,10 @@ SMALLEST = {"rexnet": 32, "coatnet": 32, "efficientnet": 32}  # pixels: all shri
 
 def _builder(name: str):
     def build(in_channels: int, num_classes: int, image_size: int) -> nn.Module:
-        import timm
-
         if image_size < SMALLEST[name]:
             raise ConfigError(f"{name} needs images of at least {SMALLEST[name]} pixels, got {image_size}.")
         more = {"img_size": image_size} if name == "coatnet" else {}  # its attention knows places
-        return timm.create_model(NAMES[name], in_chans=in_channels, num_classes=num_classes, **more)
+        return import_timm().create_model(NAMES[name], in_chans=in_channels, num_classes=num_classes, **more)
 
     build.__doc__ = f"Return timm's {NAMES[name]}. Introduced in lab 13."
     return build
