@@ -171,6 +171,27 @@ def predict(model, images):
     raise SystemExit(1 if unreadable else 0)
 
 
+@commands.command()
+@click.argument("name")
+@click.option("--budget", default="quick", show_default=True, help="quick or full")
+@click.option("--sampler", default="grid", show_default=True, help="grid, random or tpe")
+@click.option("--trials", type=click.IntRange(1), default=None, help="Of random and tpe: how many, over all workers.")
+@click.option("--pruner", default="none", show_default=True, help="none, median or hyperband; not for grids")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on this machine.")
+@click.option("--storage", default=None, help="postgresql://...  [default: a SQLite file in the cache]")
+@click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
+def search(name, budget, sampler, trials, pruner, workers, storage, device):
+    """Train the points of a search; the same command elsewhere, with the same --storage, joins in."""
+    from labkit import workers as crew
+    from labkit.experiments import search as find
+    from labkit.search import recorded, table
+
+    chosen = find(name)
+    crew.run(chosen, budget, workers, sampler=sampler, trials=trials, pruner=pruner, storage=storage, device=device)
+    if sampler == "grid":
+        click.echo(table(recorded(chosen, budget), chosen).head(10).to_string())
+
+
 @commands.group()
 def data():
     """Fetch the full data sets, or see what is in place."""

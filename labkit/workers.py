@@ -1,0 +1,59 @@
+"""Several processes that work on one search, each with its share of the processor's threads.
+
+Not here: what a worker does (search.py).
+"""
+
+import multiprocessing
+import os
+
+from labkit.errors import LabkitError
+from labkit.search import Search, grid_study, open_study, work
+
+
+def run(search: Search, budget: str, workers: int = 1, **how) -> None:
+    """Start workers and wait until no point is left. Introduced in lab 14.
+
+    A worker that dies is not started again: the others take over its point, and so does the next call.
+
+    Args:
+        search: what is searched.
+        budget: "quick" or "full".
+        workers: number of processes on this machine, at least 1.
+        how: sampler, trials, pruner, storage and device, as in `labkit.search.work`.
+
+    Raises:
+        LabkitError: workers died; says how many, and that the same call goes on.
+    """
+    if how.get("sampler", "grid") == "grid":
+        workers = min(workers, len(search.points()))  # more would have nothing to do
+        grid_study(search, budget, how.get("storage"))  # before the workers, so that only one makes the tables
+    else:
+        open_study(search, budget, how["sampler"], how.get("storage"), how.get("pruner") or "none")
+    if workers == 1:
+        _work(search, budget, 0, how)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    crew = [context.Process(target=_work, args=(search, budget, threads, how)) for _ in range(workers)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        one.join()
+    if dead := [one.exitcode for one in crew if one.exitcode]:
+        raise LabkitError(
+            f"{len(dead)} of {workers} workers died (exit codes {', '.join(map(str, dead))}). What was finished is "
+            "kept; run the same command again to go on."
+        )
+
+
+def _work(search: Search, budget: str, threads: int, how: dict) -> None:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    work(search, budget, report=_tell, **how)
+
+
+def _tell(run) -> None:
+    row = run.history[-1]
+    print(f"trial {run.trial:4}  {run.arm:60} val {row['val_acc']:.4f}  {run.seconds:.1f} s", flush=True)
