@@ -1,0 +1,33 @@
+"""A worker on a small grid, for test_search.py: started as a process of its own, so that it can be killed.
+
+python -m tests.search_worker STORAGE HEARTBEAT [MODE]
+"""
+
+import sys
+import time
+
+from labkit import search
+from labkit.arms import Budget
+from labkit.train import Recipe
+
+SMALL = Budget("fashion-mnist-small", Recipe(epochs=2, batch_size=20), 1, train_per_class=4)
+GRID = search.Search(
+    name="test-grid", model="mlp", options={"hidden": [8]},
+    space={"recipe.lr": (1e-3, 3e-3, 1e-2), "recipe.batch_size": (10, 20), "data.image_size": (8, 12)},
+    quick=SMALL, full=SMALL,
+)  # fmt: skip
+
+
+def main(storage: str, heartbeat: int, pause: float = 0.0) -> None:
+    search.HEARTBEAT, search.PATIENCE, search.PAUSE = heartbeat, 3 * heartbeat, 0.2
+
+    def tell(run) -> None:
+        print(f"finished {run.arm} trial {run.trial}", flush=True)
+        time.sleep(pause)  # so that a test can strike between two points
+
+    print("working", flush=True)
+    print("trained", search.work(GRID, "quick", storage=storage, device="cpu", report=tell), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:]))

@@ -1,0 +1,219 @@
+"""Search: what a grid is, what a storage keeps, and that no point is lost or doubled when processes are killed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from labkit import search
+from labkit.errors import ConfigError, LabkitError
+from labkit.search import Range, Search, grid_study, open_study, point_name, recorded, without_password, work
+from labkit.train import Recipe
+from tests.search_worker import GRID, SMALL
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(search, "PAUSE", 0.1)
+
+
+def small(space, **more) -> Search:
+    return Search(name="test", model="mlp", options={"hidden": [8]}, space=space, quick=SMALL, full=SMALL, **more)
+
+
+def finished(study) -> Counter:
+    """Count the finished trials of each point."""
+    from optuna.trial import TrialState
+
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return Counter(trial.user_attrs["point"] for trial in done)
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        ({}, "has no dimension"),
+        ({"lr": (0.1,)}, "A dimension is called model.X, recipe.X or data.X, got 'lr'"),
+        ({"recipe.learning_rate": (0.1,)}, "There is no field of a recipe 'learning_rate'"),
+        ({"data.size": (32,)}, "There is no wish for images 'size'"),
+        ({"recipe.lr": ()}, "recipe.lr needs a tuple of at least one value"),
+        ({"recipe.lr": [0.1]}, "recipe.lr needs a tuple of at least one value"),
+        ({"recipe.lr": (0.1, 0.1)}, "recipe.lr has a value twice"),
+        ({"recipe.lr": Range(0.1, 0.01)}, "must run from a lower to a higher number"),
+        ({"recipe.lr": Range(0.0, 0.1, log=True)}, "above 0 with log"),
+    ],
+)
+def test_empty_and_contradictory_grids_are_refused(space, says):
+    with pytest.raises(ConfigError, match=says):
+        small(space)
+
+
+def test_a_grid_is_every_combination_once_and_the_points_beside_it():
+    space = {"recipe.lr": (0.1, 0.01), "model.hidden": ((8,), (16,))}
+    beside = {"recipe.lr": 0.05, "model.hidden": (8,)}
+    assert [point_name(p) for p in small(space, also=(beside,)).points()] == [
+        "lr=0.1, hidden=(8,)", "lr=0.1, hidden=(16,)", "lr=0.01, hidden=(8,)", "lr=0.01, hidden=(16,)",
+        "lr=0.05, hidden=(8,)",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="needs a value for each of"):
+        small(space, also=({"recipe.lr": 0.05},))
+    with pytest.raises(ConfigError, match="A grid needs a tuple of values for recipe.lr"):
+        small({"recipe.lr": Range(0.01, 0.1)}).points()
+
+
+def test_a_point_sets_network_recipe_and_images():
+    point = {"model.hidden": (5,), "recipe.batch_size": 7, "data.image_size": 9}
+    run = small({name: (value,) for name, value in point.items()}).run(point, "quick", trial=3)
+    assert run.model == {"name": "mlp", "hidden": (5,)}
+    assert Recipe.of(run.recipe).batch_size == 7
+    assert run.data["image_size"] == 9
+    assert run.trial == 3
+
+
+def test_one_worker_trains_every_point_once_and_a_second_call_none():
+    assert work(GRID, "quick", device="cpu") == 12
+    assert work(GRID, "quick", device="cpu") == 0
+    runs = list(recorded(GRID, "quick"))
+    assert len({run.arm for run in runs}) == len(runs) == 12
+    assert sorted(run.trial for run in runs) == list(range(12))
+    assert finished(grid_study(GRID, "quick")) == Counter({point_name(p): 1 for p in GRID.points()})
+
+
+def test_a_sampler_draws_as_many_as_asked_for():
+    some = small({"recipe.lr": Range(1e-4, 1e-1, log=True), "recipe.batch_size": Range(5, 40, whole=True)})
+    assert work(some, "quick", sampler="tpe", trials=3, device="cpu") == 3
+    assert work(some, "quick", sampler="tpe", trials=4, device="cpu") == 1
+
+
+def test_a_study_with_other_dimensions_is_refused():
+    grid_study(small({"recipe.lr": (0.1, 0.01)}), "quick")
+    with pytest.raises(ConfigError, match=r"exists with other dimensions: .*0\.01.*, not .*0\.001"):
+        grid_study(small({"recipe.lr": (0.1, 0.001)}), "quick")
+
+
+def test_an_unreachable_storage_is_named_without_its_password(monkeypatch):
+    pytest.importorskip("psycopg", reason="psycopg is in requirements.txt")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(LabkitError) as caught:
+        open_study(GRID, "quick", storage=f"postgresql+psycopg://ada:secret@127.0.0.1:{port}/none")
+    assert "ada:***@127.0.0.1" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert without_password(None) == "the SQLite file in the cache"
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def start(storage: str, heartbeat: int = 1, pause: float = 0.0) -> subprocess.Popen:
+    """Start a worker as a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.search_worker", storage, str(heartbeat), str(pause)]
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def wait_for(worker, text: str) -> None:
+    for line in worker.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"the worker ended without {text!r}")
+
+
+def check_all_once(storage: str) -> None:
+    """Every point finished exactly once in the study, and has one whole record."""
+    assert finished(grid_study(GRID, "quick", storage)) == Counter({point_name(p): 1 for p in GRID.points()})
+    assert len(list(recorded(GRID, "quick"))) == 12
+
+
+def test_sqlite_survives_two_killed_workers(tmp_path):
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    workers = [start(storage, pause=0.3) for _ in range(2)]
+    for worker in workers:
+        wait_for(worker, "finished")
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    last = start(storage)
+    assert "trained" in last.communicate(timeout=120)[0]
+    check_all_once(storage)
+
+
+def postgres_programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+class Server:
+    """A PostgreSQL of the test's own, on the loopback address, in a temporary directory."""
+
+    def __init__(self, folder: Path):
+        self.programs, self.folder = postgres_programs(), folder
+        folder.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        self.call("initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "lab", "-N")
+
+    @property
+    def address(self) -> str:
+        return f"postgresql+psycopg://lab@127.0.0.1:{self.port}/postgres"
+
+    def call(self, program: str, *args: str) -> None:
+        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
+        subprocess.run([*user, str(self.programs / program), *args], check=True, capture_output=True, cwd=self.folder)
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
+        self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start")
+
+    def kill(self) -> None:
+        first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(first, signal.SIGKILL)
+        time.sleep(1)
+
+    def stop(self) -> None:
+        self.call("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def server():
+    import tempfile
+
+    assert postgres_programs(), "PostgreSQL is missing; get it: apt-get install postgresql"
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # short: a socket's path has an end
+        os.chmod(folder, 0o755)
+        one = Server(Path(folder) / "server")
+        one.start()
+        yield one
+        one.stop()
+
+
+def test_postgres_survives_killed_workers_and_a_killed_server(server):
+    workers = [start(server.address, pause=0.3) for _ in range(4)]
+    wait_for(workers[0], "finished")
+    workers[0].send_signal(signal.SIGKILL)
+    wait_for(workers[1], "finished")
+    server.kill()
+    server.start()
+    wait_for(workers[2], "finished")
+    workers[2].send_signal(signal.SIGKILL)
+    for worker in workers:
+        worker.wait(timeout=120)
+    last = start(server.address)
+    assert "trained" in last.communicate(timeout=120)[0]
+    check_all_once(server.address)
