@@ -163,7 +163,7 @@ def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str |
         raise unknown("sampler", sampler, SAMPLERS)
     if pruner not in PRUNERS:
         raise unknown("pruner", pruner, PRUNERS)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     name = f"{search.name}-{budget}-{sampler}"
     study = _patiently(
         lambda: optuna.create_study(
@@ -226,18 +226,22 @@ def _patiently(call, address: str | None, tries: int = 5):
 
 def _add_missing(study, search: Search) -> None:
     """Put every point of a grid that nobody waits for, trains or has finished into the study."""
-    from optuna.trial import TrialState
-
-    alive = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
-    known = {trial.user_attrs.get("point") for trial in study.get_trials(deepcopy=False) if trial.state in alive}
+    known = {trial.user_attrs.get("point") for trial in study.get_trials(deepcopy=False, states=_alive())}
     for point in search.points():
         name = point_name(point)
         if name not in known:
             study.enqueue_trial(point, user_attrs={"point": name, "values": point})
 
 
+def _alive() -> tuple:
+    """Return the states of a trial that waits, is trained or is finished."""
+    from optuna.trial import TrialState
+
+    return TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE
+
+
 class _Surplus(Exception):
-    """A trial that no point belongs to: another worker was faster in taking the last one."""
+    """A trial that nobody needs: another worker was faster in taking the last point, or in putting it in."""
 
 
 def work(
@@ -301,12 +305,19 @@ def _something_left(study, search: Search, sampler: str, trials: int | None) -> 
 def _point(trial, search: Search, grid: bool) -> dict:
     """Return the point of a trial: the one that it was queued with, or a new one from the sampler."""
     if grid:
-        if "values" not in trial.user_attrs:
+        if "values" not in trial.user_attrs or _taken(trial):
             raise _Surplus
         for name in search.space:  # so that Optuna's figures know the dimensions
             trial.suggest_categorical(name, _choices(search, name))
         return trial.user_attrs["values"]
     return {name: _draw(trial, name, values) for name, values in search.space.items()}
+
+
+def _taken(trial) -> bool:
+    """Tell whether an older trial of this point lives: two workers may have put it into the study at once."""
+    older = trial.study.get_trials(deepcopy=False, states=_alive())
+    point = trial.user_attrs["point"]
+    return any(one.user_attrs.get("point") == point and one.number < trial.number for one in older)
 
 
 def _choices(search: Search, name: str) -> list:
