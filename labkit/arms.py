@@ -233,10 +233,15 @@ class Lab:
             done.append(replace(known, lab=self.name, arm=planned.arm))
         return done
 
-    def recorded(self, budget: str = "full") -> list[Run]:
-        """Return the finished records of a budget that fit the catalogue as it is now, seed by seed."""
+    def recorded(self, budget: str = "full", arms: list[str] | None = None) -> list[Run]:
+        """Return the finished records of a budget that fit the catalogue as it is now, seed by seed.
+
+        Args:
+            budget: "quick" or "full".
+            arms: only the runs of these; default: of all.
+        """
         found = []
-        for planned in self.plan(budget, seeds=1):
+        for planned in self.plan(budget, seeds=1, arms=arms):
             run = self._owner(planned)
             first = ledger.record_path(run.lab, run.arm, budget, 0)
             known = [ledger.read(path) for path in first.parent.glob(first.name.replace("-seed-0", "-seed-*"))]
@@ -253,9 +258,24 @@ class Lab:
             budget: "quick" or "full".
             epoch: as the runs stood after this epoch; at the end if not given.
         """
-        if arm not in [a.name for a in self.arms]:
-            raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
-        return ledger.summarise(_values(self.recorded(budget), arm, metric, epoch))
+        return ledger.summarise(_values(self.recorded(budget, [arm]), arm, metric, epoch))
+
+    def first_epoch(self, metric: str, arm: str, value: float, budget: str = "full") -> int | None:
+        """Return the first epoch whose mean of a metric over the recorded runs of an arm is at least a value.
+
+        None where no epoch is, or nothing was recorded. Introduced in lab 04.
+
+        Args:
+            metric: a name of `labkit.ledger.METRICS` that every epoch has, such as "train_acc".
+            arm: whose runs.
+            value: what the mean has to reach.
+            budget: "quick" or "full".
+        """
+        runs = self.recorded(budget, [arm])
+        for epoch in range(1, min((len(run.history) for run in runs), default=0) + 1):
+            if ledger.summarise(_values(runs, arm, metric, epoch)).mean >= value:
+                return epoch
+        return None
 
     def compare(self, source: str | None = None):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.

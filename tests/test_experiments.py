@@ -190,6 +190,19 @@ def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
     assert "(1)" in short.compare().iloc[0, 2]
 
 
+def test_the_first_epoch_that_reaches_a_value_is_read_off_the_mean_over_seeds(short):
+    def first(value):
+        return short.first_epoch("train_acc", "p=0.0", value, "quick")
+
+    assert first(0.0) is None
+    runs = short.run(seeds=2, arms=["p=0.0"], progress=False)
+    one, two = (sum(run.history[epoch]["train_acc"] for run in runs) / 2 for epoch in (0, 1))
+    assert one < two
+    assert [first(0.0), first(one - 1e-6), first((one + two) / 2), first(two + 1e-6)] == [1, 1, 2, None]
+    assert {run.arm for run in short.recorded("quick", ["p=0.0"])} == {"p=0.0"}
+    assert short.recorded("quick", ["p=0.5"]) == []
+
+
 def test_differences_are_paired_by_seed(short):
     runs = short.run(seeds=2, progress=False)
     table = short.differences("val_acc", "p=0.0", "quick")
