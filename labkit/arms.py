@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 
-from labkit import ledger
+from labkit import ledger, stepcost
 from labkit.errors import ConfigError, unknown
 from labkit.files import bundled
 from labkit.ledger import Claim, Run
 from labkit.runner import checkpoint_path, same_training, train_run
+from labkit.stepcost import CostClaim, Step
 from labkit.train import Recipe
 
 BUDGETS = ("quick", "full")
@@ -145,6 +146,7 @@ class Lab:
         quick, full: the two budgets.
         claims: what the source says in words.
         figures: the source's figures that do not stand under the name of an arm.
+        steps: training steps whose cost is measured, see `labkit.stepcost`.
     """
 
     name: str
@@ -153,8 +155,9 @@ class Lab:
     arms: tuple[Arm, ...] = ()
     quick: Budget | None = None
     full: Budget | None = None
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[Claim | CostClaim, ...] = ()
     figures: tuple[Figure, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def budget(self, name: str | None = None) -> tuple[str, Budget]:
         """Return a budget with its name; by default what `LABKIT_BUDGET` says, else "quick"."""
@@ -293,11 +296,16 @@ class Lab:
             whole = figure.metric in ledger.WHOLE
             rows.append((
                 figure.arm, figure.label, f"{figure.value:,.{ledger.decimals(figure.value)}f}", _shown(ours, whole),
-                _shown(yours, whole), figure.judge(ours),
+                _shown(yours, whole), figure.judge(ours) if ours or figure.why_not else self.why_not(figure.arm),
             ))  # fmt: skip
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
+
+    def why_not(self, arm: str) -> str:
+        """Return what stands in place of a verdict where an arm has no record; see `labkit.stepcost.not_trained`."""
+        epochs = next(one for one in self.arms if one.name == arm).recipe(self.full.recipe).epochs
+        return stepcost.not_trained(self.name, arm, epochs)
 
     def reported_figures(self, source: str | None = None) -> Iterator[Figure]:
         """Yield the figures of the lab's sections: those that stand under an arm's name, then those declared here.

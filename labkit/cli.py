@@ -72,6 +72,28 @@ def _print_epoch(run) -> None:
 
 @commands.command()
 @click.argument("name")
+@click.option("--repeats", type=click.IntRange(2), default=5, show_default=True, help="Processes for each network.")
+@click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
+def steps(name, repeats, device):
+    """Measure what a training step of each large network of a lab costs: seconds, memory, energy."""
+    from labkit import stepcost
+    from labkit.experiments import lab
+
+    chosen = lab(name)
+    if not chosen.steps:
+        raise LabkitError(f"{name} has no steps to measure. 11-architectures has.")
+    costs = []
+    for _ in range(repeats):  # they take turns: what slows the machine for a while slows all
+        for step in chosen.steps:
+            cost = stepcost.measure(step, device=device)
+            costs.append(cost)
+            memory = "unknown" if cost.memory is None else f"{cost.memory / 1e6:,.0f} MB"
+            click.echo(f"{cost.name:36} {1 / cost.seconds_per_image:7.1f} images/s  {memory}")
+    stepcost.save(name, costs)
+
+
+@commands.command()
+@click.argument("name")
 def compare(name):
     """Print the reported figures of a lab (03-dropout) or of a whole source (uchile) beside ours, with verdicts."""
     import pandas as pd

@@ -3,12 +3,15 @@
 To add a lab: one entry in _ALL, a notebook of the same name, a test.
 """
 
+from dataclasses import replace
+
 from labkit.arms import Arm, Budget, Figure, Lab
 from labkit.augment import ColorJitter, Crop, Cutout, Flip, Perspective, Rotate
 from labkit.errors import unknown
 from labkit.evaluate import worst_classes, worst_pairs
 from labkit.ledger import Claim, Run
 from labkit.search import Search
+from labkit.stepcost import CostClaim, Step
 from labkit.train import Recipe
 
 
@@ -110,6 +113,46 @@ _CHOICES = (
     _choice("mlp, batch norm", options=_MLP_128 | {"activations": ["leaky_relu"], "batch_norm": True}, model="mlp",
             full_only=True),
 )  # fmt: skip
+
+
+# Lab 11. All networks with one recipe, on a quarter of CIFAR-10's training images, so that three seeds of each fit into
+# hours of two cores; then the best recipe on all of them; and the source's own, for those who have a GPU.
+_FLIP_CROP = (Flip(), Crop(4))
+_ONE_CYCLE = Recipe(
+    epochs=8, batch_size=64, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
+    augment=_FLIP_CROP,
+)  # fmt: skip
+_SOURCE_RESNET = {
+    "epochs": 12, "batch_size": 10, "lr": 0.005, "momentum": 0.5, "weight_decay": 0.0, "schedule": "constant",
+    "augment": (),
+}  # fmt: skip
+_ALL_IMAGES = {"train_per_class": None}
+
+
+def _class_accuracy(number: int):
+    """Return a metric: the share of the test images of one class that are named rightly."""
+
+    def metric(run: Run) -> float:
+        row = run.final["test"]["confusion"][number]
+        return row[number] / sum(row)
+
+    return metric
+
+
+_BEST_BY_CLASS = tuple(
+    Figure("udesa.best", ("test_per_class", name), "resnet, source", _class_accuracy(number))
+    for number, name in enumerate(("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))
+)
+
+
+def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClaim, ...]:
+    """Return a claim for each of the others: at 224 pixels a network costs more than this one."""
+    at = "at 224 px"
+    return tuple(
+        CostClaim(f"{says} than {other}", "11-architectures", quantity, f"{step} {at}", f"{other} {at}", "higher",
+                  "udesa")
+        for other in others
+    )  # fmt: skip
 
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
@@ -330,6 +373,54 @@ _ALL = (
                   "line_errors", "fine_tuned", "pretrained_svm", "lower", source="uam"),
             Claim("Augmentation separates better than fine-tuning alone (errors of the line)",
                   "line_errors", "fine_tuned_augmented", "fine_tuned", "lower", source="uam"),
+        ),
+    ),
+    Lab(
+        name="11-architectures",
+        title="Architectures: which network is worth its cost?",
+        sections=("udesa.convnets", "udesa.best"),
+        arms=(
+            Arm("netconv", "netconv", {}, {"lr": 0.02}),
+            Arm("3 conv", "cnn", {"blocks": 3}, {"lr": 0.02}, full_only=True),
+            Arm("vgg16", "vgg", {}, {"lr": 0.02}, full_only=True),
+            Arm("inception", "googlenet", {}, full_only=True),
+            Arm("resnet", "resnet", {}, full_only=True),
+            Arm("34 layers", "resnet", {"blocks": [3, 4, 6, 3], "width": 16}),
+            Arm("34 layers, no skip", "resnet", {"blocks": [3, 4, 6, 3], "width": 16, "skip": False}),
+            Arm("34 layers, no batch norm", "resnet", {"blocks": [3, 4, 6, 3], "width": 16, "batch_norm": False},
+                {"lr": 0.005}),
+            Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
+            Arm("resnet, best", "resnet", {"width": 32}, {"epochs": 15, "lr": 0.1}, _ALL_IMAGES, full_only=True),
+            Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
+        ),
+        quick=Budget(_SMALL, replace(_ONE_CYCLE, epochs=3, batch_size=50), seeds=1, train_per_class=50, image_size=32),
+        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=1000),
+        figures=(
+            Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
+            Figure("udesa.best", ("val_acc_best",), "resnet, source", "val_acc_best"),
+            Figure("udesa.best", ("best_epoch",), "resnet, source", "best_epoch"),
+            Figure("udesa.best", ("test_acc",), "resnet, source", "test_acc"),
+            *_BEST_BY_CLASS,
+        ),
+        steps=(
+            Step("netconv at 32 px", "netconv"),
+            Step("vgg16 at 224 px", "vgg", {"pool": 7, "hidden": 4096}, 224),
+            Step("inception at 224 px", "googlenet", {"stem": "imagenet"}, 224),
+            Step("resnet at 224 px", "resnet", {"stem": "imagenet"}, 224),
+            Step("vgg16 at 32 px", "vgg"),
+            Step("inception at 32 px", "googlenet"),
+            Step("resnet, source", "resnet"),
+        ),
+        claims=(
+            *(Claim(f"ResNet has the best accuracy (better than {other})", "val_acc", "resnet", other, "higher",
+                    source="udesa")
+              for other in ("inception", "vgg16", "netconv")),
+            *_dearer("VGG-16 takes more time", "seconds_per_image", "vgg16", "inception", "resnet"),
+            *_dearer("VGG-16 takes more energy", "joules_per_image", "vgg16", "inception", "resnet"),
+            *_dearer("Inception takes more memory", "memory", "inception", "vgg16", "resnet"),
+            *(CostClaim(f"ResNet is faster than {other}", "11-architectures", "seconds_per_image", "resnet at 224 px",
+                        f"{other} at 224 px", "lower", "udesa")
+              for other in ("vgg16", "inception")),
         ),
     ),
     Lab(
