@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from labkit.data import Batches, ImageSet
 from labkit.errors import ConfigError
 from labkit.sizes import whole
-from labkit.train import Recipe, make_optimizer, pick_device, pixel_stats, with_auxiliary
+from labkit.train import AUXILIARY, Recipe, make_optimizer, pick_device, pixel_stats, with_auxiliary
 
 
 def lr_range_test(
@@ -72,7 +72,8 @@ def gradient_norms(model: nn.Module, X: Tensor, y: Tensor) -> dict[str, float]:
     """Return how large the gradient of each layer's weights is, from the first layer to the last. Introduced in lab 11.
 
     Args:
-        model: in training mode or not; its gradients are cleared before and after.
+        model: in training mode or not; its gradients are cleared before and after. In training mode the losses of
+            auxiliary heads count as in `labkit.fit`.
         X: images, (B, C, H, W), as the network takes them.
         y: labels, (B,).
 
@@ -81,7 +82,8 @@ def gradient_norms(model: nn.Module, X: Tensor, y: Tensor) -> dict[str, float]:
         mean makes layers of different size comparable.
     """
     model.zero_grad()
-    F.cross_entropy(model(X), y).backward()
+    logits, others = with_auxiliary(model, X)  # (B, num_classes) each
+    (F.cross_entropy(logits, y) + AUXILIARY * sum(F.cross_entropy(other, y) for other in others)).backward()
     norms = {
         name: layer.weight.grad.square().mean().sqrt().item()
         for name, layer in model.named_modules()
