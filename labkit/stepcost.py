@@ -103,7 +103,8 @@ def measure(step: Step, steps: int = 3, device: str | None = None) -> StepCost:
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise LabkitError(
-            f"The step {step.name} could not be measured: {reason[0]}. Where memory ran out, take a smaller batch_size."
+            f"The step {step.name} could not be measured: {reason[0].rstrip('.')}. "
+            "Where memory ran out, take a smaller batch_size."
         )
     return StepCost(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -123,6 +124,7 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
     X = torch.randn(step.batch_size, 3, step.image_size, step.image_size, device=where)  # (B, C, H, W)
     X = X.contiguous(memory_format=memory_format(where))
     y = torch.randint(0, NUM_CLASSES, (step.batch_size,), device=where)
+    _warm_up(where)
     before = peak_memory(where)
     model = build(step.model, in_channels=3, num_classes=NUM_CLASSES, image_size=step.image_size, **step.options)
     model.to(where, memory_format=memory_format(where)).train()
@@ -137,6 +139,17 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
         asdict(step), seconds[1:], after - before if after is not None else None, spent(energy, joules(where)),
         describe_device(where), versions(),
     )  # fmt: skip
+
+
+def _warm_up(where) -> None:
+    """Take one step of next to nothing: what torch itself loads for that is no cost of a network."""
+    from torch import nn, randn, zeros
+
+    from labkit.train import Recipe, make_optimizer
+
+    model = nn.Sequential(nn.Conv2d(1, 2, kernel_size=1), nn.Flatten()).to(where)
+    optimizer = make_optimizer(model, Recipe(optimizer="sgd", lr=1e-3, momentum=0.9))
+    _one_step(model, optimizer, randn(1, 1, 1, 1, device=where), zeros(1, device=where).long(), "float32")
 
 
 def _one_step(model, optimizer, X, y, precision: str) -> float:
