@@ -26,6 +26,11 @@ def commands():
     """Train, compare and inspect the labs of the CNN coursework book."""
 
 
+_track = click.option(
+    "--track", default=None, help="tensorboard, or wandb (offline, unless WANDB_MODE says online)"
+)  # fmt: skip
+
+
 @commands.command("list")
 def list_labs():
     """List the labs, what they ask and what they cost."""
@@ -41,24 +46,31 @@ def list_labs():
 @click.option("--seeds", type=int, default=None, help="How many seeds, from 0.  [default: the budget's]")
 @click.option("--arm", "arms", multiple=True, help="Only this arm; may be given several times.")
 @click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
-@click.option("--track", default=None, help="tensorboard or wandb (offline)")
+@_track
 def run(name, budget, seeds, arms, device, track):
-    """Train what has no record yet; a stopped run goes on after its last epoch."""
-    from labkit.callbacks import tracker
-    from labkit.experiments import lab
-    from labkit.files import cache_dir
+    """Train what has no record yet; a stopped run goes on after its last epoch.
 
-    chosen = lab(name)
-    folder = cache_dir() / "tracking"
-    follow = (lambda one: [tracker(track, one, folder)]) if track else None
-    plan = chosen.plan(budget, seeds, list(arms))
-    click.echo(f"{name}: {len(plan)} runs of the {plan[0].budget} budget on {chosen.budget(budget)[1].images}")
-    runs = chosen.run(
-        budget, seeds, list(arms), device=device, progress=None, report=_print_epoch, callbacks=follow
-    )  # fmt: skip
-    for one in runs:
-        test = one.final["test"]
-        click.echo(f"{one.label:24} finished: test accuracy {test['acc']:.4f}, test loss {test['loss']:.4f}")
+    Several processes share one training: torchrun --nproc-per-node=2 -m labkit run LAB
+    """
+    from labkit import parallel
+    from labkit.callbacks import follower, how_to_look
+    from labkit.experiments import lab
+    from labkit.train import pick_device
+
+    with parallel.together(lambda: pick_device(device)):
+        say = click.echo if parallel.is_first() else lambda text: None
+        chosen, follow = lab(name), follower(track)
+        plan = chosen.plan(budget, seeds, list(arms))
+        say(f"{name}: {len(plan)} runs of the {plan[0].budget} budget on {chosen.budget(budget)[1].images}")
+        runs = chosen.run(
+            budget, seeds, list(arms), device=device, progress=None if parallel.is_first() else False,
+            report=_print_epoch, callbacks=follow,
+        )  # fmt: skip
+        for one in runs:
+            test = one.final["test"]
+            say(f"{one.label:24} finished: test accuracy {test['acc']:.4f}, test loss {test['loss']:.4f}")
+        if track:
+            say(how_to_look(track))
 
 
 def _print_epoch(run) -> None:
@@ -202,16 +214,24 @@ def predict(model, images):
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on this machine.")
 @click.option("--storage", default=None, help="postgresql://...  [default: a SQLite file in the cache]")
 @click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
-def search(name, budget, sampler, trials, pruner, workers, storage, device):
+@_track
+def search(name, budget, sampler, trials, pruner, workers, storage, device, track):
     """Train the points of a search; the same command elsewhere, with the same --storage, joins in."""
     from labkit import workers as crew
+    from labkit.callbacks import how_to_look
     from labkit.experiments import search as find
-    from labkit.search import recorded, table
+    from labkit.search import dashboard, recorded, table
 
     chosen = find(name)
-    crew.run(chosen, budget, workers, sampler=sampler, trials=trials, pruner=pruner, storage=storage, device=device)
+    crew.run(
+        chosen, budget, workers, sampler=sampler, trials=trials, pruner=pruner, storage=storage, device=device,
+        track=track,
+    )  # fmt: skip
     if sampler == "grid":
         click.echo(table(recorded(chosen, budget), chosen).head(10).to_string())
+    if track:
+        click.echo(how_to_look(track))
+    click.echo(dashboard(storage))
 
 
 @commands.group()

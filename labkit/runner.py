@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 
-from labkit import embed, ledger, transfer
+from labkit import embed, ledger, parallel, transfer
 from labkit.counting import count
 from labkit.data import Splits, load
 from labkit.files import cache_dir
@@ -64,8 +64,10 @@ def checkpoint_path(run: Run) -> Path:
 def train_run(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
     """Train one run, write its record after every epoch, and look at the test set once, at the end.
 
-    A run that was stopped goes on after its last finished epoch.
+    A run that was stopped goes on after its last finished epoch. Of several processes (`labkit.parallel`) the first
+    writes record and checkpoint; the others take part in the training, wait, and read the record.
     """
+    parallel.wait()  # all have found that this run is still to be trained, before anything of it is written
     where = pick_device(device)
     splits = prepare(run.data, run.seed)
     recipe = Recipe.of(run.recipe)
@@ -91,20 +93,23 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
 
     if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
         run.history = read_checkpoint(checkpoint)["history"]
-    more = callbacks(run) if callbacks else []
+    more = callbacks(run) if callbacks and parallel.is_first() else []
     train = transfer.fit_head if recipe.optimizer in HEADS else fit
     try:
-        history = train(
-            model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
-            callbacks=[keep, *more], progress=progress,
-        )  # fmt: skip
+        if train is fit or parallel.is_first():  # without gradients there is nothing to share
+            history = train(
+                model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+                callbacks=[keep, *more], progress=progress,
+            )  # fmt: skip
     finally:
         for callback in more:
             callback.close()
-    finish(run, model, splits, history, recipe)
-    run.save(path)
-    checkpoint.unlink(missing_ok=True)
-    return run
+    if parallel.is_first():
+        finish(run, model, splits, history, recipe)
+        run.save(path)
+        checkpoint.unlink(missing_ok=True)
+    parallel.wait()
+    return run if parallel.is_first() else ledger.read(path)
 
 
 def finish(run, model, splits, history: History, recipe: Recipe) -> None:
@@ -127,11 +132,13 @@ def finish(run, model, splits, history: History, recipe: Recipe) -> None:
 
 
 def describe_device(device: torch.device) -> str:
-    """Return the device in words, such as "2 CPU threads" or the name of the GPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    """Return the device in words, such as "2 CPU threads" or the name of the GPU, and how many processes have one."""
     threads = torch.get_num_threads()
-    return f"{threads} CPU thread{'s' if threads > 1 else ''}" if device.type == "cpu" else "an Apple GPU (mps)"
+    if device.type == "cuda":
+        words = torch.cuda.get_device_name(device)
+    else:
+        words = f"{threads} CPU thread{'s' if threads > 1 else ''}" if device.type == "cpu" else "an Apple GPU (mps)"
+    return words if parallel.size() == 1 else f"{parallel.size()} processes, each on {words}"
 
 
 def versions() -> dict:

@@ -6,17 +6,20 @@ Not here: which searches there are (experiments.py), figures (plots).
 """
 
 import itertools
+import math
 import re
+import shlex
 import time
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from labkit import ledger
-from labkit.arms import Budget
-from labkit.errors import ConfigError, LabkitError, unknown
+from labkit.arms import Arm, Budget
+from labkit.errors import ConfigError, LabkitError, TrainingError, unknown
 from labkit.files import cache_dir
-from labkit.ledger import Run
-from labkit.runner import DATA, same_training, train_run
+from labkit.ledger import Claim, Run
+from labkit.runner import DATA, checkpoint_path, same_training, train_run
 from labkit.train import Recipe
 
 PARTS = ("model", "recipe", "data")  # where a dimension lies: "recipe.lr", "model.hidden", "data.image_size"
@@ -88,6 +91,11 @@ class Search:
         """Which way is better, in Optuna's words."""
         return "minimize" if "loss" in self.metric else "maximize"
 
+    @property
+    def worst(self) -> float:
+        """What Optuna is told of a point that diverged."""
+        return math.inf if self.direction == "minimize" else -math.inf
+
     def points(self) -> list[dict]:
         """Return the points of the grid, then those beside it; each once.
 
@@ -105,15 +113,32 @@ class Search:
         """Return the run of a point, with what it will train and no result yet."""
         if budget not in ("quick", "full"):
             raise unknown("budget", budget, ("quick", "full"))
-        base = getattr(self, budget)
-        wanted = {"model": dict(name=self.model, **self.options), "recipe": {}, "data": dict(base.data)}
-        for name, value in point.items():
-            part, _, key = name.partition(".")
-            wanted[part][key] = value
+        base, parts = getattr(self, budget), _parts(point)
         return Run(
-            lab=self.name, arm=point_name(point), budget=budget, seed=seed, model=wanted["model"], data=wanted["data"],
-            recipe=replace(base.recipe, **wanted["recipe"]).as_record(), trial=trial,
+            lab=self.name, arm=point_name(point), budget=budget, seed=seed, trial=trial,
+            model=dict(name=self.model, **self.options) | parts["model"], data=base.data | parts["data"],
+            recipe=replace(base.recipe, **parts["recipe"]).as_record(),
         )  # fmt: skip
+
+    def arms(self, quick: Callable[[dict], bool]) -> tuple[Arm, ...]:
+        """Return each point of the grid as an arm of a lab of the same name, so that it can be repeated over seeds.
+
+        Args:
+            quick: which points are part of the lab's quick budget.
+        """
+        made = []
+        for point in self.points():
+            parts = _parts(point)
+            made.append(Arm(
+                point_name(point), self.model, self.options | parts["model"], parts["recipe"], parts["data"],
+                full_only=not quick(point),
+            ))  # fmt: skip
+        return tuple(made)
+
+    def point_of(self, run: Run) -> dict:
+        """Return the point that a record was trained at; its names are those of the dimensions."""
+        parts = {"model": run.model, "recipe": run.recipe, "data": run.data}
+        return {name: parts[name.partition(".")[0]].get(name.partition(".")[2]) for name in self.space}
 
 
 def _check_values(name: str, values) -> None:
@@ -126,13 +151,31 @@ def _check_values(name: str, values) -> None:
         raise ConfigError(f"{name} has a value twice: {values}.")
 
 
+def _parts(point: dict) -> dict[str, dict]:
+    """Return what a point sets in the network, the recipe and the images."""
+    parts = {part: {} for part in PARTS}
+    for name, value in point.items():
+        part, _, key = name.partition(".")
+        parts[part][key] = value
+    return parts
+
+
+def short(name: str) -> str:
+    """Return the name of a dimension without its part.
+
+    >>> short("recipe.lr")
+    'lr'
+    """
+    return name.partition(".")[2]
+
+
 def point_name(point: dict) -> str:
     """Return a point in words, the same wherever it is made.
 
     >>> point_name({"recipe.lr": 0.01, "data.image_size": 32})
     'lr=0.01, image_size=32'
     """
-    return ", ".join(f"{name.partition('.')[2]}={value}" for name, value in point.items())
+    return ", ".join(f"{short(name)}={value}" for name, value in point.items())
 
 
 def grid_study(search: Search, budget: str, storage: str | None = None):
@@ -164,6 +207,7 @@ def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str |
     if pruner not in PRUNERS:
         raise unknown("pruner", pruner, PRUNERS)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # the signs of life
     name = f"{search.name}-{budget}-{sampler}"
     study = _patiently(
         lambda: optuna.create_study(
@@ -189,9 +233,8 @@ def _storage(address: str | None):
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 
     if address is None:
-        folder = cache_dir() / "searches"
-        folder.mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{folder / 'studies.db'}"
+        address = default_storage()
+        (cache_dir() / "searches").mkdir(parents=True, exist_ok=True)
     options = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
     return RDBStorage(
         address, engine_kwargs=options, heartbeat_interval=HEARTBEAT, grace_period=PATIENCE,
@@ -199,13 +242,31 @@ def _storage(address: str | None):
     )  # fmt: skip
 
 
+def default_storage() -> str:
+    """Return the address of the SQLite file that studies are kept in where no storage is named."""
+    return f"sqlite:///{cache_dir() / 'searches' / 'studies.db'}"
+
+
 def without_password(address: str | None) -> str:
     """Return the address of a storage as it may be shown.
 
     >>> without_password("postgresql://ada:secret@host/db")
     'postgresql://ada:***@host/db'
+    >>> without_password("postgresql://host/db?user=ada&password=secret")
+    'postgresql://host/db?user=ada&password=***'
     """
-    return re.sub(r"(://[^:/@]+):[^@]*@", r"\1:***@", address or "the SQLite file in the cache")
+    shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address or "the SQLite file in the cache")
+    return re.sub(r"(password=)[^&]*", r"\1***", shown)
+
+
+def dashboard(address: str | None) -> str:
+    """Return one line on how to look at the studies of a storage in a browser, without its password.
+
+    >>> dashboard("postgresql://ada:secret@host/db").partition(", then ")[2]
+    "optuna-dashboard 'postgresql://ada:***@host/db'"
+    """
+    shown = shlex.quote(without_password(address or default_storage()))
+    return f"Look at the studies: pip install optuna-dashboard, then optuna-dashboard {shown}"
 
 
 def _patiently(call, address: str | None, tries: int = 5):
@@ -246,7 +307,7 @@ class _Surplus(Exception):
 
 def work(
     search: Search, budget: str, *, sampler: str = "grid", trials: int | None = None, storage: str | None = None,
-    pruner: str = "none", device: str | None = None, report=None,
+    pruner: str = "none", device: str | None = None, report=None, callbacks=None,
 ) -> int:  # fmt: skip
     """Train points until none is left; any number of workers may do so at once. Introduced in lab 14.
 
@@ -255,6 +316,7 @@ def work(
         trials: how many points a sampler draws in all, over all workers; a grid has its own number.
         device: as in `labkit.fit`.
         report: called with the record of each finished run.
+        callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
 
     Returns:
         How many points this worker trained.
@@ -271,11 +333,12 @@ def work(
     def objective(trial) -> float:
         nonlocal done
         point = _point(trial, search, sampler == "grid")
-        run = train_point(search, point, budget, trial, pruner != "none", device)
+        run = train_point(search, point, budget, trial, pruner != "none", device, callbacks)
         done += 1
         if report:
             report(run)
-        return run.value(search.metric)
+        value = run.value(search.metric)
+        return value if math.isfinite(value) else search.worst
 
     while _patiently(lambda: _something_left(study, search, sampler, trials), storage):
         _patiently(lambda: study.optimize(objective, n_trials=1, catch=(_Surplus,)), storage)
@@ -334,23 +397,48 @@ def _draw(trial, name: str, values):
     return trial.suggest_float(name, values.low, values.high, log=values.log)
 
 
-def train_point(search: Search, point: dict, budget: str, trial, prune: bool, device: str | None) -> Run:
+def train_point(
+    search: Search, point: dict, budget: str, trial, prune: bool, device: str | None, callbacks=None
+) -> Run:
     """Train one point from its last finished epoch on, or return its record where it is finished."""
     import optuna
-
-    run = search.run(point, budget, trial=trial.number)
-    path = ledger.record_path(run.lab, run.arm, budget, run.seed)
-    if path.exists():
-        known = ledger.read(path)
-        if known.finished and same_training(known, run):
-            return known
 
     def tell(record: Run) -> None:
         trial.report(record.value(search.metric), len(record.history))
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return train_run(run, path, device, progress=False, report=tell if prune else None)
+    return _train(search.run(point, budget, trial=trial.number), device, tell if prune else None, callbacks)
+
+
+def repeat(search: Search, point: dict, budget: str, seeds: Iterable[int], device: str | None = None) -> list[Run]:
+    """Train one point with several seeds, and return the records. Introduced in lab 14."""
+    return [_train(search.run(point, budget, seed), device) for seed in seeds]
+
+
+def _train(run: Run, device: str | None, report=None, callbacks=None) -> Run:
+    """Train a planned run, or return its record where it is finished."""
+    path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    if path.exists():
+        known = ledger.read(path)
+        if known.finished and same_training(known, run):
+            return known
+    try:
+        return train_run(run, path, device, progress=False, report=report, callbacks=callbacks)
+    except TrainingError as error:
+        if "smaller lr" not in str(error):  # not a loss that is no longer finite
+            raise
+        return _diverged(run, path)
+
+
+def _diverged(run: Run, path) -> Run:
+    """Record a point whose loss became infinite or not a number: it is finished, and its last scores are no numbers."""
+    scores = dict.fromkeys(("train_loss", "train_acc", "val_loss", "val_acc"), math.nan)
+    run.history.append({"epoch": len(run.history) + 1, "lr": run.recipe["lr"], "seconds": 0.0} | scores)
+    run.finished = True
+    run.save(path)
+    checkpoint_path(run).unlink(missing_ok=True)
+    return run
 
 
 def _samplers() -> dict:
@@ -395,11 +483,87 @@ def table(runs: Iterable[Run], search: Search):
 
     rows = []
     for run in runs:
-        parts = {"model": run.model, "recipe": run.recipe, "data": run.data}
-        row = {
-            name.partition(".")[2]: parts[name.partition(".")[0]].get(name.partition(".")[2]) for name in search.space
-        }
+        row = {short(name): value for name, value in search.point_of(run).items()}
         rows.append(
             row | {search.metric: run.value(search.metric), "minutes": run.value("minutes"), "trial": run.trial}
         )
-    return pd.DataFrame(rows).sort_values(search.metric, ascending=search.direction == "minimize", ignore_index=True)
+    columns = [*map(short, search.space), search.metric, "minutes", "trial"]
+    ascending = search.direction == "minimize"
+    return pd.DataFrame(rows, columns=columns).sort_values(search.metric, ascending=ascending, ignore_index=True)
+
+
+def best(runs: Iterable[Run], search: Search, count: int = 1) -> list[Run]:
+    """Return the records with the best metric, the best first; those that diverged are left out."""
+    good = [run for run in runs if math.isfinite(run.value(search.metric))]
+    return sorted(good, key=lambda run: run.value(search.metric), reverse=search.direction == "maximize")[:count]
+
+
+def by_value(runs: Iterable[Run], search: Search, dimension: str) -> list[Run]:
+    """Return records with their value of a dimension as the arm, and the rest of their point as the seed.
+
+    So `labkit.ledger.paired` compares two values of the dimension at equal settings of all others. Of a point that was
+    repeated over seeds only seed 0 counts. Introduced in lab 14.
+    """
+    known, found = {}, []
+    for run in runs:
+        if run.seed == 0:
+            point = search.point_of(run)
+            arm = f"{short(dimension)}={point.pop(dimension)}"
+            found.append(replace(run, arm=arm, seed=known.setdefault(point_name(point), len(known))))
+    return found
+
+
+@dataclass(frozen=True)
+class ValueClaim(Claim):
+    """A sentence of a source about two values of a dimension, decided over all points of a grid that have both.
+
+    Attributes:
+        search: the grid.
+        dimension: its name, such as "data.image_size"; `arm` and `against` are such as "image_size=64".
+    """
+
+    search: Search | None = None
+    dimension: str = ""
+
+    def differences(self, runs: list[Run]) -> list[float]:
+        """Return the difference of the two values for each setting of all other dimensions."""
+        return super().differences(by_value(runs, self.search, self.dimension))
+
+
+def as_study(runs: Iterable[Run], search: Search):
+    """Return records as a finished study in memory, for Optuna's figures and importances. Introduced in lab 14.
+
+    Points that diverged are left out.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction=search.direction)
+    ways = {short(name): _distribution(search, name) for name in search.space}
+    for run in sorted(runs, key=lambda run: run.trial or 0):
+        if math.isfinite(value := run.value(search.metric)):
+            params = {short(name): _hashable(one) for name, one in search.point_of(run).items()}
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=ways, value=value))
+    return study
+
+
+def _distribution(search: Search, name: str):
+    """Return a dimension for Optuna; the values of a grid keep their order where they are numbers."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    values = search.space[name]
+    if isinstance(values, Range):
+        low, high, log, whole = values.low, values.high, values.log, values.whole
+    else:
+        values = [_hashable(value) for value in _choices(search, name)]
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            return CategoricalDistribution(values)
+        low, high = min(values), max(values)
+        log = low > 0 and high / low >= 100  # spaced by factors
+        whole = all(isinstance(value, int) for value in values)
+    return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def _hashable(value):
+    """Return a value as a point has it: JSON makes lists of tuples."""
+    return tuple(value) if isinstance(value, list) else value

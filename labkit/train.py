@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit import parallel
 from labkit.augment import Normalize, Transform, apply_all, make
 from labkit.data import Batches, ImageSet, memory_format
 from labkit.errors import ConfigError, TrainingError, unknown
@@ -172,6 +174,8 @@ def fit(
 ) -> History:
     """Train a network and return what happened in each epoch. Introduced in lab 03.
 
+    Several processes that torchrun started share the work, see `labkit.parallel`; each returns the same history.
+
     Args:
         model: takes X (B, C, H, W) float32, returns logits (B, num_classes); trained in place.
         train: the images to learn from.
@@ -182,7 +186,8 @@ def fit(
         device: "cpu", "cuda" or "mps"; the fastest one present if not given.
         checkpoint: file that is written after every epoch. If it exists, training goes on from it: same
             history, and on the CPU bit-identical weights.
-        callbacks: called with the row of each finished epoch, such as `labkit.callbacks.TensorBoard`.
+        callbacks: called with the row of each finished epoch, such as `labkit.callbacks.TensorBoard`; of several
+            processes only in the first.
         progress: True shows a bar, False none, None only on a terminal.
 
     Returns:
@@ -194,6 +199,7 @@ def fit(
     """
     where = pick_device(device)
     model.to(where, memory_format=memory_format(where))
+    model = parallel.synced(model)
     check_fit(model, train, val, recipe)
     train, val = train.to(where), val.to(where) if val else None
     stats = pixel_stats(model, train)
@@ -205,12 +211,16 @@ def fit(
     schedule = make_schedule(optimizer, recipe, len(batches))
     state = State(model, optimizer, schedule, recipe, seed, Path(checkpoint) if checkpoint else None)
     state.resume()
+    parallel.wait()  # no checkpoint is written before all have read it
+    state.forward = parallel.averaged(with_auxiliary, model)
     while not state.finished:
         row = train_epoch(state, batches, progress)
         if watched:
-            row |= {f"val_{name}": value for name, value in score(model, watched, recipe.precision).items()}
+            scores = score(model, watched, recipe.precision, shared=True)
+            row |= {f"val_{name}": value for name, value in scores.items()}
+        row = parallel.from_first(row)
         state.end_epoch(row)
-        for callback in callbacks:
+        for callback in callbacks if parallel.is_first() else ():
             callback(row)
     state.restore_best()
     return state.history
@@ -224,38 +234,42 @@ def train_epoch(state: "State", batches: Batches, progress: bool | None = False)
     """
     model, optimizer, schedule, recipe = state.model, state.optimizer, state.schedule, state.recipe
     epoch = batches.epoch = len(state.history) + 1
-    torch.manual_seed(state.seed * 100_003 + epoch)  # dropout draws the same whether resumed or not
+    # dropout draws the same whether resumed or not, and other masks in each process
+    torch.manual_seed(state.seed * 100_003 + epoch + 1_000_000_007 * parallel.rank())
     device = batches.data.images.device
     losses, correct = torch.zeros(len(batches), device=device), torch.zeros((), device=device)
-    lr, began = optimizer.param_groups[0]["lr"], time.perf_counter()
+    lr, seen, began = optimizer.param_groups[0]["lr"], 0, time.perf_counter()
     model.train()
     with progress_bar(f"epoch {epoch}/{recipe.epochs}", len(batches.data), progress) as bar:
-        for step, (X, y) in enumerate(batches):
+        for step, batch in enumerate(batches):
+            X, y, count, weight = parallel.share(*batch)  # all of it, unless several processes train
             with autocast(device, recipe.precision):
-                logits, others = with_auxiliary(model, X)  # (B, num_classes) each
+                logits, others = state.forward(X)  # (B, num_classes) each
                 loss = F.cross_entropy(logits, y, label_smoothing=recipe.label_smoothing)
                 extra = sum(F.cross_entropy(other, y, label_smoothing=recipe.label_smoothing) for other in others)
             optimizer.zero_grad()
-            (loss + AUXILIARY * extra).backward()
+            (loss + AUXILIARY * extra).backward(weight)
             if recipe.clip_norm:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             optimizer.step()
             if recipe.schedule in ("one-cycle", "step, each batch"):
                 schedule.step()
-            losses[step] = loss.detach() * len(y)
-            correct += (logits.argmax(dim=1) == y).sum()
-            if bar.update(len(y)):  # redrawn a few times a second: only then read the device
+            losses[step] = loss.detach() * count
+            correct += (logits.argmax(dim=1) == y)[:count].sum()
+            seen += count
+            if bar.update(len(batch[1])):  # redrawn a few times a second: only then read the device
                 check_finite(losses, state)
-                seen = min((step + 1) * batches.batch_size, len(batches.data))
                 bar.set_postfix(loss=f"{losses.sum() / seen:.3f}", acc=f"{correct / seen:.3f}")
+    parallel.add_up(losses, correct)
+    parallel.same_buffers(model)
     check_finite(losses, state)
     check_weights(state)
     if recipe.schedule in ("step", "cosine"):
         schedule.step()
-    seconds, count = time.perf_counter() - began, len(batches.data)
+    seconds, images = time.perf_counter() - began, len(batches.data)
     return {
-        "epoch": epoch, "train_loss": losses.double().sum().item() / count, "train_acc": correct.item() / count,
-        "lr": lr, "seconds": seconds, "images_per_second": count / seconds,
+        "epoch": epoch, "train_loss": losses.double().sum().item() / images, "train_acc": correct.item() / images,
+        "lr": lr, "seconds": seconds, "images_per_second": images / seconds,
     }  # fmt: skip
 
 
@@ -290,7 +304,9 @@ def eval_batches(data: ImageSet, mean_std: tuple[Tensor, Tensor]) -> Batches:
     return Batches(data, size, mean_std=mean_std)
 
 
-def score(model: nn.Module, batches: Batches, precision: str = "float32", confusion: bool = False) -> dict:
+def score(
+    model: nn.Module, batches: Batches, precision: str = "float32", confusion: bool = False, shared: bool = False
+) -> dict:
     """Return the mean cross-entropy and the accuracy over a whole set, with dropout off. Introduced in lab 03.
 
     Args:
@@ -298,6 +314,7 @@ def score(model: nn.Module, batches: Batches, precision: str = "float32", confus
         batches: the set, normalised as in training.
         precision: "float32" or "bf16".
         confusion: whether to count the images by (true class, predicted class) as well.
+        shared: whether each of several processes takes its share of the images; all of them must then call this.
 
     Returns:
         A dict with loss in nats an image, acc as a share in [0, 1], and confusion if asked for; exact over the set.
@@ -306,11 +323,13 @@ def score(model: nn.Module, batches: Batches, precision: str = "float32", confus
     classes = len(batches.data.classes)
     loss, counts = torch.zeros((), device=device), torch.zeros(classes * classes, device=device)
     with evaluating(model):
-        for X, y in batches:
+        for X, y in parallel.shares(batches) if shared else batches:
             with autocast(device, precision):
                 logits = model(X)  # (B, num_classes)
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
             counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
+    if shared:
+        parallel.add_up(loss, counts)
     counts = counts.long().view(classes, classes)  # (true class, predicted class)
     found = {"loss": loss.item() / len(batches.data), "acc": counts.trace().item() / len(batches.data)}
     return found | ({"confusion": counts.tolist()} if confusion else {})
@@ -332,6 +351,9 @@ class State:
     history: History = field(default_factory=History)
     best: dict[str, Tensor] | None = None  # early stopping: the weights of the best epoch
 
+    def __post_init__(self):
+        self.forward = partial(with_auxiliary, self.model)  # X -> logits, and those of auxiliary heads
+
     @property
     def finished(self) -> bool:
         """Whether the last epoch is done, or early stopping has waited long enough."""
@@ -348,7 +370,7 @@ class State:
         watch = self.recipe.early_stop
         if watch and self.history.best(watch)["epoch"] == row["epoch"]:
             self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
-        if self.path:
+        if self.path and parallel.is_first():
             self.save()
 
     def restore_best(self) -> None:
@@ -453,10 +475,15 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
 
 def check_last_batch(model: nn.Module, images: int, batch_size: int) -> None:
     """Raise `ConfigError` where batch normalisation would meet a batch of one image, which has no spread."""
-    if images % batch_size == 1 and any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+    if not any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
+        return  # there is none, or it spans all processes
+    fewest, rest = 2 * parallel.size(), images % batch_size  # two images for each process
+    if 0 < rest < fewest:
+        fits = next(b for b in range(batch_size + 1, images + 1) if images % b == 0 or images % b >= fewest)
+        left = "one image" if rest == 1 else f"{rest} images for {parallel.size()} processes"
         raise ConfigError(
-            f"{images:,} images in batches of {batch_size} leave a last batch of one image, and batch "
-            f"normalisation needs two. Use batch_size={batch_size + 1}."
+            f"{images:,} images in batches of {batch_size} leave a last batch of {left}, and batch "
+            f"normalisation needs two{' in each' if parallel.size() > 1 else ''}. Use batch_size={fits}."
         )
 
 

@@ -6,11 +6,12 @@ Not here: what a worker does (search.py).
 import multiprocessing
 import os
 
+from labkit.callbacks import follower
 from labkit.errors import LabkitError
 from labkit.search import Search, grid_study, open_study, work
 
 
-def run(search: Search, budget: str, workers: int = 1, **how) -> None:
+def run(search: Search, budget: str, workers: int = 1, track: str | None = None, **how) -> None:
     """Start workers and wait until no point is left. Introduced in lab 14.
 
     A worker that dies is not started again: the others take over its point, and so does the next call.
@@ -19,22 +20,24 @@ def run(search: Search, budget: str, workers: int = 1, **how) -> None:
         search: what is searched.
         budget: "quick" or "full".
         workers: number of processes on this machine, at least 1.
+        track: "tensorboard" or "wandb", as in `labkit.callbacks.follower`.
         how: sampler, trials, pruner, storage and device, as in `labkit.search.work`.
 
     Raises:
         LabkitError: workers died; says how many, and that the same call goes on.
     """
+    follower(track)  # a tracker that does not work is found before the storage is opened
     if how.get("sampler", "grid") == "grid":
         workers = min(workers, len(search.points()))  # more would have nothing to do
         grid_study(search, budget, how.get("storage"))  # before the workers, so that only one makes the tables
     else:
         open_study(search, budget, how["sampler"], how.get("storage"), how.get("pruner") or "none")
     if workers == 1:
-        _work(search, budget, 0, how)
+        _work(search, budget, 0, track, how)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     threads = max(1, (os.cpu_count() or 1) // workers)
-    crew = [context.Process(target=_work, args=(search, budget, threads, how)) for _ in range(workers)]
+    crew = [context.Process(target=_work, args=(search, budget, threads, track, how)) for _ in range(workers)]
     for one in crew:
         one.start()
     for one in crew:
@@ -46,12 +49,12 @@ def run(search: Search, budget: str, workers: int = 1, **how) -> None:
         )
 
 
-def _work(search: Search, budget: str, threads: int, how: dict) -> None:
+def _work(search: Search, budget: str, threads: int, track: str | None, how: dict) -> None:
     import torch
 
     if threads:
         torch.set_num_threads(threads)
-    work(search, budget, report=_tell, **how)
+    work(search, budget, report=_tell, callbacks=follower(track), **how)
 
 
 def _tell(run) -> None:

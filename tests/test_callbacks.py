@@ -1,10 +1,11 @@
 """TensorBoard and Weights & Biases, for real: the files are written and can be read back."""
 
 import builtins
+import sys
 
 import pytest
 
-from labkit.callbacks import TensorBoard, WandB, tracker
+from labkit.callbacks import TensorBoard, WandB, follower, tracker
 from labkit.errors import ConfigError, LabkitError
 from labkit.train import Recipe
 from tests.test_ledger import make_run
@@ -36,7 +37,7 @@ def test_wandb_offline_needs_no_account(tmp_path, monkeypatch):
 
 
 def test_what_does_not_work_is_said(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="mode must be"):
+    with pytest.raises(ConfigError, match="mode must be one of offline, online, disabled, got 'on'"):
         WandB("p", "n", {}, mode="on")
     with pytest.raises(ConfigError, match="There is no tracker 'mlflow'"):
         tracker("mlflow", make_run(), tmp_path)
@@ -51,3 +52,26 @@ def test_what_does_not_work_is_said(tmp_path, monkeypatch):
     for kind in ("wandb", "tensorboard"):
         with pytest.raises(LabkitError, match=f"pip install {kind}"):
             tracker(kind, make_run(), tmp_path)
+
+
+def test_a_tracker_that_cannot_work_is_found_before_training(monkeypatch):
+    assert follower(None) is None
+    with pytest.raises(ConfigError, match="There is no tracker 'tensorbord'. Did you mean 'tensorboard'"):
+        follower("tensorbord")
+    for kind in ("wandb", "tensorboard"):
+        assert callable(follower(kind))
+        monkeypatch.setitem(sys.modules, kind, None)  # as Python sees a package that is not there
+        with pytest.raises(LabkitError, match=f"{kind} is not installed. Install it: pip install {kind}"):
+            follower(kind)
+
+
+def test_the_environment_says_whether_wandb_goes_online(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    callback = tracker("wandb", make_run(), tmp_path)
+    train(Recipe(epochs=1), callbacks=[callback])
+    callback.close()
+    assert not list(tmp_path.rglob("*.wandb"))
+    monkeypatch.setenv("WANDB_MODE", "on")
+    with pytest.raises(ConfigError, match="got 'on' .WANDB_MODE may say so"):
+        tracker("wandb", make_run(), tmp_path)

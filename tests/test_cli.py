@@ -25,6 +25,7 @@ def call(capsys, *args):
         (["run", "03-dropout", "--arm", "p=0.4"], "There is no arm"),
         (["run", "03-dropout", "--seeds", "0"], "seeds must be at least 1"),
         (["run", "03-dropout", "--track", "mlflow"], "There is no tracker"),
+        (["search", "14-hyperparameter-search", "--track", "mlflow"], "There is no tracker"),
         (["compare", "nothing"], "There is no lab"),
         (["data", "fetch", "cifar"], "Did you mean 'cifar10'"),
         (["book", "now"], "`book` takes no arguments"),
@@ -109,4 +110,17 @@ def test_tracking_switch_writes_event_files(capsys, monkeypatch, tmp_path):
     code, out, _ = call(capsys, "run", "03-dropout", "--track", "tensorboard")
     assert not code
     assert out.count("epoch   1/1") == 2
+    assert f"tensorboard --logdir {tmp_path / 'tracking'}" in out
     assert len(list(tmp_path.glob("tracking/**/events.*"))) == 2
+
+
+def test_a_search_is_tracked_and_says_how_to_open_the_dashboard(capsys, monkeypatch, tmp_path):
+    from labkit import experiments
+    from tests.search_worker import GRID
+
+    monkeypatch.setitem(experiments.SEARCHES, "test-grid", GRID)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    code, out, _ = call(capsys, "search", "test-grid", "--device", "cpu", "--track", "tensorboard")
+    assert not code
+    assert len(list(tmp_path.glob("tracking/test-grid/**/events.*"))) == 12
+    assert out.splitlines()[-1].endswith(f"then optuna-dashboard sqlite:///{tmp_path}/searches/studies.db")
