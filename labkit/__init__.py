@@ -1,9 +1,10 @@
 """labkit: the library of the CNN coursework lab.
 
 Small on purpose: read it. The modules, in reading order: sizes, layers, counting, memory, hand_count,
-tracing, auditing; fetch, photos, augment, data, models, summaries, parallel, train, callbacks; ledger, evaluate, embed,
-energy, diagnose, competition, transfer, runner, stepcost, search, arms, experiments, sources, plots, own_pictures, exercises; cli, workspace,
-authoring. Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
+tracing, auditing; fetch, photos, augment, data, models, summaries, parallel, train, callbacks; ledger,
+evaluate, embed, energy, diagnose, competition, transfer, runner, stepcost, search, arms, experiments,
+sources, plots, own_pictures, exercises; cli, workspace, authoring.
+Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
 `import labkit` costs nothing; each name below is fetched when it is first used.
 """
 
@@ -44,10 +45,10 @@ _HOME = {  # public name: the module it lives in
     "training_memory": "memory",
 }
 _MODULES = (
-    "arms", "auditing", "augment", "callbacks", "cli", "competition", "counting", "data", "diagnose", "embed", "energy",
-    "errors", "evaluate", "exercises", "experiments", "fetch", "files", "formulas", "hand_count", "layers", "ledger",
-    "memory", "models", "own_pictures", "parallel", "photos", "plots", "runner", "search", "sizes", "sources", "stepcost",
-    "summaries", "tables", "tracing", "train", "transfer", "workers",
+    "arms", "auditing", "augment", "callbacks", "cli", "competition", "counting", "data", "diagnose", "embed",
+    "energy", "errors", "evaluate", "exercises", "experiments", "fetch", "files", "formulas", "hand_count",
+    "layers", "ledger", "memory", "models", "own_pictures", "parallel", "photos", "plots", "runner", "search",
+    "sizes", "sources", "stepcost", "summaries", "tables", "tracing", "train", "transfer", "workers",
 )  # fmt: skip
 
 __all__ = [*_HOME, "__version__"]
