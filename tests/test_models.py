@@ -5,6 +5,7 @@ Below them stands what only one family has: the layers of AlexNet, the weights a
 
 import copy
 import sys
+from itertools import pairwise
 from urllib.error import URLError
 
 import pytest
@@ -15,6 +16,7 @@ from labkit.counting import count
 from labkit.errors import ConfigError, DataError
 from labkit.models import available, build
 from labkit.models.backbone import KNOWN, imagenet_network
+from labkit.train import with_auxiliary
 
 
 def inverted(entering: int, leaving: int, kernel: int, times: int = 1) -> int:
@@ -30,6 +32,19 @@ EFFICIENTNET_LITE0 = (  # 3,371,008; channels and kernels of the paper's table; 
     + inverted(112, 192, 5, 4) + inverted(192, 320, 3)
     + (320 + 2) * 1280
 )  # fmt: skip
+
+
+def residual(entering: int, leaving: int) -> int:
+    """Count a stage of two residual blocks: 3×3 kernels and batch norms, and a 1×1 kernel where the channels change."""
+    shortcut = entering * leaving + 2 * leaving if entering != leaving else 0
+    return 9 * (entering + 3 * leaving) * leaving + 4 * 2 * leaving + shortcut
+
+
+_WIDTHS = (3, 64, 128, 256, 256, 512, 512, 512, 512)  # channels before and after each convolution of VGG's column A
+VGG_A = sum((9 * entering + 1) * leaving for entering, leaving in pairwise(_WIDTHS))
+GOOGLENET = 6_624_904 - 1025 * 990  # torchvision's figure, at 10 classes and not 1,000; without auxiliary heads
+HEADS = (512 + 528) * 128 + 2 * (256 + 2049 * 1024 + 1025 * 10)  # a 1×1 convolution, batch norm, two linear layers each
+PLACES = 13 * 13 * 36 + 27 * 27 * 78 - 1 * 36 - 3 * 3 * 78  # what CoAtNet's attention knows at 224 pixels, not at 32
 
 SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixels, counted by hand
     ("cnn", {"blocks": 1}, 448 + (15 * 15 * 16 + 1) * 50 + 510),
@@ -54,7 +69,25 @@ SETTINGS = [  # name, options, parameters at 3 channels, 10 classes and 32 pixel
     ("simple", {"hidden": 0}, 896 + 9248 + (16 * 16 * 32 + 1) * 10),
     ("alexnet", {}, 6_199_498),
     ("backbone", {}, EFFICIENTNET_LITE0 + 1281 * 10),
-]
+    ("resnet", {"width": 8},
+     27 * 8 + 16 + residual(8, 8) + residual(8, 16) + residual(16, 32) + residual(32, 64) + 650),
+    ("vgg", {"letter": "A", "hidden": 16}, VGG_A + 513 * 16 + 17 * 16 + 170),
+    ("googlenet", {"stem": "imagenet"}, GOOGLENET + HEADS),
+    ("netconv", {}, 62_006),
+    ("netconv", {"activation": "elu", "dropout": 0.2, "batch_norm": True}, 62_006 + 2 * (6 + 16)),
+    ("cnn4", {}, 896 + 9248 + 18_496 + 36_928 + (6 * 6 * 64 + 1) * 512 + 5130),
+    ("kernels", {}, 448 + 4640 + 18_496 + 650),
+    ("kernels", {"kernel_size": 5, "dilation": 2, "channels": 8, "blocks": 2}, 608 + 3216 + 170),
+    ("rexnet", {}, 3_528_683),
+    ("coatnet", {}, 26_674_252 - PLACES),
+    ("efficientnet", {}, 4_020_358),
+    ("alexnet-224", {}, 61_100_840 - 4097 * 990),  # torchvision's figure, at 10 classes and not 1,000
+]  # fmt: skip
+SIZES = {  # pixels to try, where a network does not take the small ones or takes long; more are in test_networks.py
+    "vgg": [32, 65], "googlenet": [32, 65], "rexnet": [32, 65], "coatnet": [32], "efficientnet": [32, 65],
+    "alexnet-224": [65],
+}  # fmt: skip
+EVERY = [(name, options, size) for name, options, _ in SETTINGS for size in SIZES.get(name, [28, 32, 48, 65])]
 
 
 def test_every_entry_is_tested():
@@ -63,21 +96,21 @@ def test_every_entry_is_tested():
 
 @pytest.mark.parametrize(("name", "options", "params"), SETTINGS)
 def test_parameter_count(name, options, params):
-    assert count(build(name, **options)).total == params
+    size = 32 if 32 in SIZES.get(name, [32]) else SIZES[name][0]
+    assert count(build(name, image_size=size, **options)).total == params
 
 
-@pytest.mark.parametrize(("name", "options", "params"), SETTINGS)
+@pytest.mark.parametrize(("name", "options", "image_size"), EVERY)
 @pytest.mark.parametrize("in_channels", [1, 3])
-@pytest.mark.parametrize("image_size", [28, 32, 48, 65])
-def test_forward_backward_and_round_trip(name, options, params, in_channels, image_size):
+def test_forward_backward_and_round_trip(name, options, image_size, in_channels):
     shape = {"in_channels": in_channels, "num_classes": 7, "image_size": image_size}
     torch.manual_seed(0)
     model = build(name, **shape, **options)
     assert model.spec == {"name": name, **shape, **options}
     X = torch.randn(3, in_channels, image_size, image_size)  # (B, C, H, W)
-    logits = model(X)
+    logits, others = with_auxiliary(model, X)
     assert logits.shape == (3, 7)
-    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 3, 6])).backward()
+    sum(nn.functional.cross_entropy(z, torch.tensor([0, 3, 6])) for z in (logits, *others)).backward()
     for parameter in model.parameters():
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all()

@@ -5,6 +5,7 @@ One family a file; each file registers its builder with `@register`. Not here: t
 
 from collections.abc import Callable
 from importlib import import_module
+from numbers import Real
 from pkgutil import iter_modules
 
 from torch import nn
@@ -27,7 +28,7 @@ def register(name: str):
 
 def check_dropout(p: float) -> None:
     """Raise `ConfigError` unless `p` is a chance that a unit may be turned off with; at 1 nothing would be left."""
-    if not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ConfigError(f"dropout must be in [0, 1), got {p!r}.")
 
 

@@ -11,14 +11,20 @@ from labkit.models import register
 from labkit.models.backbone import import_timm
 
 NAMES = {"rexnet": "rexnet_100", "coatnet": "coatnet_0_rw_224", "efficientnet": "efficientnet_b0"}
-SMALLEST = {"rexnet": 32, "coatnet": 32, "efficientnet": 32}  # pixels: all shrink to a thirty-second
+SMALLEST = 32  # pixels: all shrink to a thirty-second
 
 
 def _builder(name: str):
     def build(in_channels: int, num_classes: int, image_size: int) -> nn.Module:
-        if image_size < SMALLEST[name]:
-            raise ConfigError(f"{name} needs images of at least {SMALLEST[name]} pixels, got {image_size}.")
+        if image_size < SMALLEST:
+            raise ConfigError(f"{name} needs images of at least {SMALLEST} pixels, got {image_size}.")
         more = {"img_size": image_size} if name == "coatnet" else {}  # its attention knows places
+        if more and image_size % SMALLEST:  # timm rounds the places of other sizes otherwise than the maps
+            lower = image_size // SMALLEST * SMALLEST
+            raise ConfigError(
+                f"coatnet needs images whose size is a multiple of {SMALLEST} pixels, got {image_size}. "
+                f"Use {lower} or {lower + SMALLEST}."
+            )
         return import_timm().create_model(NAMES[name], in_chans=in_channels, num_classes=num_classes, **more)
 
     build.__doc__ = f"Return timm's {NAMES[name]}. Introduced in lab 13."

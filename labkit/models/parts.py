@@ -17,7 +17,7 @@ STEMS = ("cifar", "imagenet")
 
 def make_activation(name: str) -> nn.Module:
     """Return an activation by name; raise `ConfigError` for an unknown one."""
-    if name not in ACTIVATIONS:
+    if name not in list(ACTIVATIONS):  # a list of names, as "mlp" takes, has no hash
         raise unknown("activation", name, ACTIVATIONS)
     return ACTIVATIONS[name]()
 
@@ -27,9 +27,10 @@ def check_stem(stem: str, image_size: int, smallest: dict[str, int]) -> None:
     if stem not in STEMS:
         raise unknown("stem", stem, STEMS)
     if image_size < smallest[stem]:
+        other = ', or stem="cifar"' if image_size >= smallest["cifar"] else ""
         raise ConfigError(
             f"Images of {image_size} pixels are too small for the {stem} stem, which needs {smallest[stem]}. "
-            "Use larger images" + (', or stem="cifar".' if stem == "imagenet" else ".")
+            f"Use larger images{other}."
         )
 
 

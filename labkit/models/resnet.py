@@ -43,8 +43,10 @@ class ResNet(nn.Module):
         super().__init__()
         check_stem(stem, image_size, SMALLEST)
         whole("width", width, 1)
-        if len(blocks) != STAGES or min(blocks) < 1:
-            raise ConfigError(f"blocks needs four numbers of at least 1, such as [2, 2, 2, 2], got {list(blocks)}.")
+        if not isinstance(blocks, Sequence) or len(blocks) != STAGES:
+            raise ConfigError(f"blocks needs four numbers, one a stage, such as [2, 2, 2, 2], got {blocks!r}.")
+        for number in blocks:
+            whole("each number of blocks", number, 1)
         how = {"skip": skip, "batch_norm": batch_norm, "activation": activation}
         self.stem = make_stem(in_channels, width, stem, batch_norm, activation)
         self.stages = nn.Sequential(*make_stages(blocks, width, how))
