@@ -103,6 +103,8 @@ class Figure:
         metric: what it is called here, or a function of a run.
         epoch: when it was read; None for the end of training.
         why_not: why it cannot be judged, which then is its verdict, such as "not trained here: ...".
+        of: how it is read off the records of a budget, where it is about many runs together, such as the best of them;
+            `arm` then says in words what it is about.
     """
 
     section: str
@@ -111,6 +113,7 @@ class Figure:
     metric: str | Callable[[Run], float]
     epoch: int | None = None
     why_not: str = ""
+    of: Callable[[str], list[float]] | None = None
 
     @property
     def label(self) -> str:
@@ -131,6 +134,8 @@ class Figure:
         """Return the verdict on the figure beside the values of our runs."""
         if self.why_not:
             return self.why_not
+        if self.of:  # one number of all runs together has no spread: it is met or not
+            values = values * 2
         return (ledger.verdict_about if self.label.endswith("_about") else ledger.verdict)(self.value, values)
 
 
@@ -291,12 +296,12 @@ class Lab:
         full, quick = self.recorded("full"), self.recorded("quick")
         rows = []
         for figure in self.reported_figures(source):
-            ours = _values(full, figure.arm, figure.metric, figure.epoch)
-            yours = _values(quick, figure.arm, figure.metric, None)
-            whole = figure.metric in ledger.WHOLE
+            ours = figure.of("full") if figure.of else _values(full, figure.arm, figure.metric, figure.epoch)
+            yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
+            whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
             rows.append((
                 figure.arm, figure.label, f"{figure.value:,.{ledger.decimals(figure.value)}f}", _shown(ours, whole),
-                _shown(yours, whole), figure.judge(ours) if ours or figure.why_not else self.why_not(figure.arm),
+                _shown(yours, whole), figure.judge(ours) if known else self.why_not(figure.arm),
             ))  # fmt: skip
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]

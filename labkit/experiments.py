@@ -10,7 +10,7 @@ from labkit.augment import ColorJitter, Crop, Cutout, Flip, Perspective, Rotate
 from labkit.errors import unknown
 from labkit.evaluate import worst_classes, worst_pairs
 from labkit.ledger import Claim, Run
-from labkit.search import Search
+from labkit.search import Search, ValueClaim, best, recorded
 from labkit.stepcost import CostClaim, Step
 from labkit.train import Recipe
 
@@ -129,6 +129,12 @@ _SOURCE_RESNET = {
 _ALL_IMAGES = {"train_per_class": None}
 
 
+def _layers_34(name: str, full_only: bool = False, **without) -> Arm:
+    """Return a narrow ResNet-34, perhaps without skip connections or batch norm, which bears a higher learning rate."""
+    changes = {} if without.get("batch_norm", True) else {"lr": 0.005}
+    return Arm(name, "resnet", {"blocks": [3, 4, 6, 3], "width": 8} | without, changes, full_only=full_only)
+
+
 def _class_accuracy(number: int):
     """Return a metric: the share of the test images of one class that are named rightly."""
 
@@ -163,6 +169,81 @@ _NOT_TO_BE_HAD = "cannot be judged: the competition's images are not to be had; 
 def _below_02(run: Run) -> float:
     """Return 1 for a run that has learned next to nothing: a validation accuracy below 0.2."""
     return float(run.value("val_acc") < 0.2)
+
+
+# The third source's 138 runs over batch size, input size, output channels and kernel size. Which values it took is not
+# stated; these are 5 x 3 x 3 x 3 points and three at 48 pixels.
+_SMALL_DATA = Recipe(epochs=20, lr=2e-3)
+_KERNELS = {
+    "data.image_size": (32, 64, 90, 110, 128),
+    "model.kernel_size": (3, 4, 5),
+    "model.channels": (8, 16, 32),
+    "recipe.batch_size": (8, 16, 32),
+}
+_AT_48 = tuple(
+    {"data.image_size": 48, "model.kernel_size": k, "model.channels": 16, "recipe.batch_size": 16} for k in (3, 4, 5)
+)
+
+_ALL_SEARCHES = (
+    Search(
+        name="14-hyperparameter-search",
+        model="kernels", options={}, space=_KERNELS, also=_AT_48,
+        quick=Budget(_SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10),
+        full=Budget("cifar10", _SMALL_DATA, seeds=1, train_per_class=65),
+    ),
+    Search(
+        name="14-lr-momentum",
+        model="netconv", options={},
+        space={"recipe.lr": (0.005, 0.001, 0.0005, 0.0001, 0.1), "recipe.momentum": (0.0, 0.5, 0.9, 0.99)},
+        quick=Budget(_SMALL, Recipe(epochs=2, batch_size=10, optimizer="sgd"), seeds=1, train_per_class=30),
+        full=Budget("cifar10", Recipe(epochs=5, batch_size=10, optimizer="sgd"), seeds=1),
+    ),
+)  # fmt: skip
+_GRID, _RATES = _ALL_SEARCHES
+
+
+def _is_cheap(point: dict) -> bool:
+    """Tell whether a point is one of the three that the quick run of lab 14 trains."""
+    return (point["data.image_size"], point["model.channels"], point["recipe.batch_size"]) == (32, 16, 16)
+
+
+def _best_at(size: int):
+    """Return what reads the best validation accuracy of the third source's grid at one input size."""
+
+    def read(budget: str) -> list[float]:
+        at = [run for run in recorded(_GRID, budget) if run.data["image_size"] == size]
+        return [run.value("val_acc") for run in best(at, _GRID)]
+
+    return read
+
+
+def _number_of_runs(budget: str) -> list[float]:
+    return [found] if (found := len(list(recorded(_GRID, budget)))) else []
+
+
+def _best_of_rates(value):
+    """Return what reads a number of the best point of learning rate by momentum."""
+
+    def read(budget: str) -> list[float]:
+        return [value(run) for run in best(recorded(_RATES, budget), _RATES)]
+
+    return read
+
+
+def _sizes(says: str, metric: str, size: int, against: int, *how) -> ValueClaim:
+    """Return a claim of the third source about two input sizes."""
+    arms = f"image_size={size}", f"image_size={against}"
+    return ValueClaim(says, metric, *arms, *how, source="itba", search=_GRID, dimension="data.image_size")
+
+
+def _kernel_4(says: str, against: int) -> ValueClaim:
+    """Return a claim of the third source that kernels of 4 are better than others."""
+    arms = "kernel_size=4", f"kernel_size={against}"
+    return ValueClaim(says, "val_acc", *arms, "higher", source="itba", search=_GRID, dimension="model.kernel_size")
+
+
+_ITS_OWN_IMAGES = "cannot be judged: the source's images are not to be had; ours are CIFAR-10's"
+_NOT_A_RESNET = "cannot be judged: the source's grid is of a ResNet; ours is of the small CNN"
 
 
 _ALL = (
@@ -385,10 +466,10 @@ _ALL = (
             Arm("vgg16", "vgg", {}, {"lr": 0.02}, full_only=True),
             Arm("inception", "googlenet", {}, full_only=True),
             Arm("resnet", "resnet", {}, full_only=True),
-            Arm("34 layers", "resnet", {"blocks": [3, 4, 6, 3], "width": 16}),
-            Arm("34 layers, no skip", "resnet", {"blocks": [3, 4, 6, 3], "width": 16, "skip": False}),
-            Arm("34 layers, no batch norm", "resnet", {"blocks": [3, 4, 6, 3], "width": 16, "batch_norm": False},
-                {"lr": 0.005}),
+            _layers_34("34 layers"),
+            _layers_34("34 layers, no skip", skip=False, full_only=True),
+            _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
+            _layers_34("34 layers, neither", skip=False, batch_norm=False),
             Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
             Arm("resnet, best", "resnet", {"width": 32}, {"epochs": 15, "lr": 0.1}, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
@@ -482,38 +563,71 @@ _ALL = (
                   "multiply_adds", "rex1", "efficientnet", "lower", source="urjc"),
         ),
     ),
+    Lab(
+        name="14-hyperparameter-search",
+        title="Search: how far can the best of 138 runs be trusted?",
+        sections=("itba.search", "udesa.grid"),
+        arms=_GRID.arms(quick=_is_cheap),
+        quick=_GRID.quick,
+        full=_GRID.full,
+        figures=(
+            *(Figure("itba.search", ("best_val_acc_by_input_size", str(size)), f"best at {size} px", "val_acc",
+                     why_not=_ITS_OWN_IMAGES, of=_best_at(size)) for size in (32, 64, 128)),
+            Figure("itba.search", ("runs",), "all", "runs", of=_number_of_runs),
+            *(Figure("udesa.grid", ("best", name), "best lr and momentum", name, why_not=_NOT_A_RESNET,
+                     of=_best_of_rates(value))
+              for name, value in (
+                  ("learning_rate", lambda run: run.recipe["lr"]), ("momentum", lambda run: run.recipe["momentum"]),
+                  ("train_acc", lambda run: run.value("train_acc")), ("val_acc", lambda run: run.value("val_acc")),
+              )),
+        ),
+        claims=(
+            _sizes("Larger inputs are better: 64 px than 32", "val_acc", 64, 32, "higher"),
+            _sizes("Larger inputs are better: 90 px than 64", "val_acc", 90, 64, "higher"),
+            _sizes("Above about 100 px nothing is gained: 110 px than 90", "val_acc", 110, 90, "not higher"),
+            _sizes("Above about 100 px nothing is gained: 128 px than 90", "val_acc", 128, 90, "not higher"),
+            _sizes("Above about 100 px the cost grows: minutes at 128 px and 90", "minutes", 128, 90, "higher"),
+            _kernel_4("Kernels of 4 are best: better than 3", 3),
+            _kernel_4("Kernels of 4 are best: better than 5", 5),
+        ),
+    ),
+    Lab(
+        name="15-dilation",
+        title="Dilation: is it the gaps, or what they let the network see?",
+        sections=("itba.dilation",),
+        arms=(
+            Arm("kernel 3x3", "kernels", {"kernel_size": 3}),
+            Arm("kernel 2x2", "kernels", {"kernel_size": 2}),
+            Arm("kernel 2x2 dilated", "kernels", {"kernel_size": 2, "dilation": 2}),
+            Arm("kernel 3x3 dilated", "kernels", {"kernel_size": 3, "dilation": 2}),
+            # sees as far as "kernel 3x3 dilated"; the second with about as many parameters
+            Arm("kernel 5x5", "kernels", {"kernel_size": 5}),
+            Arm("kernel 5x5, narrow", "kernels", {"kernel_size": 5, "channels": 10}),
+            # as many parameters, to 1 %, as "kernel 3x3" and "kernel 3x3 dilated"
+            Arm("kernel 2x2, wide", "kernels", {"kernel_size": 2, "channels": 24}),
+            Arm("kernel 2x2 dilated, wide", "kernels", {"kernel_size": 2, "dilation": 2, "channels": 24}),
+        ),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=16, lr=2e-3), seeds=1, train_per_class=40),
+        full=Budget("cifar10", replace(_SMALL_DATA, batch_size=16), seeds=5, train_per_class=65),
+        figures=tuple(
+            Figure("itba.dilation", (arm, "val_acc"), arm, "val_acc", why_not=_ITS_OWN_IMAGES)
+            for arm in ("kernel 2x2 dilated", "kernel 3x3 dilated")
+        ),
+        claims=(
+            Claim("Dilation helps 2×2 kernels", "val_acc", "kernel 2x2 dilated", "kernel 2x2", "higher", source="itba"),
+            Claim("Dilation helps 3×3 kernels", "val_acc", "kernel 3x3 dilated", "kernel 3x3", "higher", source="itba"),
+            Claim("Dilated 2×2 kernels are better than dilated 3×3 ones",
+                  "val_acc", "kernel 2x2 dilated", "kernel 3x3 dilated", "higher", source="itba"),
+            Claim("The gain is not the small kernel: 2×2 is not better than 3×3, both plain",
+                  "val_acc", "kernel 2x2", "kernel 3x3", "not higher", 0.0, "itba"),
+            Claim("The gain is the dilation: better than the plain kernel that sees as far (2×2 dilated, 3×3)",
+                  "val_acc", "kernel 2x2 dilated", "kernel 3x3", "higher", source="itba"),
+            Claim("The gain is the dilation: better than the plain kernel that sees as far (3×3 dilated, 5×5)",
+                  "val_acc", "kernel 3x3 dilated", "kernel 5x5", "higher", source="itba"),
+        ),
+    ),
 )  # fmt: skip
 LABS = {entry.name: entry for entry in _ALL}
-
-
-# The third source's 138 runs over batch size, input size, output channels and kernel size. Which values it took is not
-# stated; these are 5 x 3 x 3 x 3 points and three at 48 pixels.
-_SMALL_DATA = Recipe(epochs=20, lr=2e-3)
-_KERNELS = {
-    "data.image_size": (32, 64, 90, 110, 128),
-    "model.kernel_size": (3, 4, 5),
-    "model.channels": (8, 16, 32),
-    "recipe.batch_size": (8, 16, 32),
-}
-_AT_48 = tuple(
-    {"data.image_size": 48, "model.kernel_size": k, "model.channels": 16, "recipe.batch_size": 16} for k in (3, 4, 5)
-)
-
-_ALL_SEARCHES = (
-    Search(
-        name="14-hyperparameter-search",
-        model="kernels", options={}, space=_KERNELS, also=_AT_48,
-        quick=Budget(_SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10),
-        full=Budget("cifar10", _SMALL_DATA, seeds=1, train_per_class=65),
-    ),
-    Search(
-        name="14-lr-momentum",
-        model="netconv", options={},
-        space={"recipe.lr": (0.005, 0.001, 0.0005, 0.0001, 0.1), "recipe.momentum": (0.0, 0.5, 0.9, 0.99)},
-        quick=Budget(_SMALL, Recipe(epochs=2, batch_size=50, optimizer="sgd"), seeds=1, train_per_class=50),
-        full=Budget("cifar10", Recipe(epochs=5, batch_size=10, optimizer="sgd"), seeds=1),
-    ),
-)  # fmt: skip
 SEARCHES = {entry.name: entry for entry in _ALL_SEARCHES}
 
 

@@ -22,6 +22,8 @@ from labkit.ledger import Claim, Run
 from labkit.runner import DATA, checkpoint_path, same_training, train_run
 from labkit.train import Recipe
 
+warnings.filterwarnings("ignore", message="IProgress not found")  # Optuna's import of a progress bar, in notebooks
+
 PARTS = ("model", "recipe", "data")  # where a dimension lies: "recipe.lr", "model.hidden", "data.image_size"
 HEARTBEAT = 60  # seconds between two signs of life of a worker
 PATIENCE = 3 * HEARTBEAT  # seconds without one after which its point is given to another

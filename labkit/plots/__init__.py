@@ -1,7 +1,7 @@
 """Every figure of the book, each with an alternative text made from its data.
 
 Figures of runs (runs.py), of layers (layers.py), of images (images.py), of what a network answers
-(answers.py) and of a look into a training (training.py);
+(answers.py), of a look into a training (training.py) and of a search (search.py);
 points with their images under the pointer (hover.py); what they share is in base.py.
 """
 
@@ -11,10 +11,12 @@ from labkit.plots.hover import Hover, hover_plane
 from labkit.plots.images import class_maps, feature_maps, filters, samples, versions
 from labkit.plots.layers import fields, layer_shares, windows
 from labkit.plots.runs import bars, curves, intervals
+from labkit.plots.search import best_so_far, heat_map, importance, parallel, slices, taps
 from labkit.plots.training import gradient_flow, range_test
 
 __all__ = [
-    "PALETTE", "Hover", "Picture", "bars", "class_maps", "confusion", "curves", "feature_maps", "fields", "filters",
-    "gradient_flow", "hover_plane", "intervals", "layer_shares", "learning_curve", "mistakes", "plane", "planes",
-    "range_test", "recorded_planes", "samples", "versions", "windows",
+    "PALETTE", "Hover", "Picture", "bars", "best_so_far", "class_maps", "confusion", "curves", "feature_maps", "fields",
+    "filters", "gradient_flow", "heat_map", "hover_plane", "importance", "intervals", "layer_shares", "learning_curve",
+    "mistakes", "parallel", "plane", "planes", "range_test", "recorded_planes", "samples", "slices", "taps", "versions",
+    "windows",
 ]  # fmt: skip
