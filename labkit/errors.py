@@ -20,6 +20,10 @@ class TrainingError(LabkitError):
     """A training that cannot go on; what was finished before it is kept."""
 
 
+class DivergedError(TrainingError):
+    """A training whose loss or weights are no longer finite: it would end alike however often it is run."""
+
+
 def unknown(what: str, name: object, known) -> ConfigError:
     """Make the error for a name that does not exist, with the nearest one that does.
 

@@ -539,7 +539,7 @@ _ALL = (
     ),
     Lab(
         name="13-competition",
-        title="A class competition: from the training images to the file that is handed in",
+        title="A class competition: what stands between the images and the file that is handed in?",
         sections=("urjc.models",),
         arms=(
             Arm("cnn1", "cnn4", {}),

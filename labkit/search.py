@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from labkit import ledger
 from labkit.arms import Arm, Budget
-from labkit.errors import ConfigError, LabkitError, TrainingError, unknown
+from labkit.errors import ConfigError, DivergedError, LabkitError, unknown
 from labkit.files import cache_dir
 from labkit.ledger import Claim, Run
 from labkit.runner import DATA, checkpoint_path, same_training, train_run
@@ -427,9 +427,7 @@ def _train(run: Run, device: str | None, report=None, callbacks=None) -> Run:
             return known
     try:
         return train_run(run, path, device, progress=False, report=report, callbacks=callbacks)
-    except TrainingError as error:
-        if "smaller lr" not in str(error):  # not a loss that is no longer finite
-            raise
+    except DivergedError:
         return _diverged(run, path)
 
 

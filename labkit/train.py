@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from labkit import parallel
 from labkit.augment import Normalize, Transform, apply_all, make
 from labkit.data import Batches, ImageSet, memory_format
-from labkit.errors import ConfigError, TrainingError, unknown
+from labkit.errors import ConfigError, DivergedError, TrainingError, unknown
 from labkit.files import write_atomic
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
@@ -488,7 +488,7 @@ def check_last_batch(model: nn.Module, images: int, batch_size: int) -> None:
 
 
 def check_finite(losses: Tensor, state: State) -> None:
-    """Raise `TrainingError` if the loss of any step so far is infinite or not a number."""
+    """Raise `DivergedError` if the loss of any step so far is infinite or not a number."""
     if torch.isfinite(losses).all():
         return
     step = int((~torch.isfinite(losses)).nonzero()[0]) + 1
@@ -496,7 +496,7 @@ def check_finite(losses: Tensor, state: State) -> None:
 
 
 def check_weights(state: State) -> None:
-    """Raise `TrainingError` if a weight is infinite or not a number: the last step of an epoch may do that."""
+    """Raise `DivergedError` if a weight is infinite or not a number: the last step of an epoch may do that."""
     for name, parameter in state.model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise _not_finite(
@@ -504,10 +504,10 @@ def check_weights(state: State) -> None:
             )
 
 
-def _not_finite(what: str, state: State) -> TrainingError:
+def _not_finite(what: str, state: State) -> DivergedError:
     done = len(state.history)
     kept = f" The checkpoint of epoch {done} is kept in {state.path}." if state.path and done else ""
-    return TrainingError(f"{what}{kept} Use a smaller lr than {state.recipe.lr:g}, or clip_norm=1.0.")
+    return DivergedError(f"{what}{kept} Use a smaller lr than {state.recipe.lr:g}, or clip_norm=1.0.")
 
 
 def pick_device(device: str | None = None) -> torch.device:

@@ -65,11 +65,7 @@ PAGE = """<div class="labkit-hover labkit-hover-{name}">
 <script>({program})({given});</script>
 </div>"""
 
-PROGRAM = """function (given) {
-  "use strict";
-  const sheet = given.sheet;
-
-  function load() {  // plotly.js, once a page: from the book's own folder, or elsewhere from the net
+LOAD = """  function load() {  // plotly.js, once a page: from the book's own folder, or elsewhere from the net
     if (window.Plotly) return Promise.resolve();
     const book = document.documentElement.dataset.content_root;  // the way to the top, in all pages made by Sphinx
     window.labkitPlotly ||= new Promise((done, failed) => {
@@ -83,7 +79,16 @@ PROGRAM = """function (given) {
     return window.labkitPlotly;
   }
 
-  async function start(box) {
+"""  # what every figure of plotly needs before it can be drawn
+
+PROGRAM = (
+    """function (given) {
+  "use strict";
+  const sheet = given.sheet;
+
+"""
+    + LOAD
+    + """  async function start(box) {
     const [plot, frame, ring, tip, image, words] =
       ["canvas", "points", "ring", "tip", "image", "words"].map((name) => box.querySelector(`.lh-${name}`));
     Object.assign(image.style, {width: `${sheet.width}px`, height: `${sheet.height}px`,
@@ -135,6 +140,7 @@ PROGRAM = """function (given) {
   for (const box of boxes) box.dataset.begun = "";
   load().then(() => boxes.forEach(start), () => {});  // without plotly.js the picture stays
 }"""
+)
 
 
 class Hover(Picture):

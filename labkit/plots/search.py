@@ -16,8 +16,7 @@ import numpy as np
 from labkit.errors import ConfigError
 from labkit.ledger import Run
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
-from labkit.plots.hover import PROGRAM as HOVER_PROGRAM
-from labkit.plots.hover import SCRIPT, Hover
+from labkit.plots.hover import LOAD, SCRIPT, Hover
 from labkit.plots.runs import bars, not_run
 from labkit.search import Range, Search, as_study, best, short
 from labkit.transfer import wilson
@@ -48,7 +47,11 @@ PAGE = """<div class="labkit-plot labkit-plot-{name}">
 
 # the way to plotly.js is that of the planes, so that a page with both loads it once
 PROGRAM = (
-    HOVER_PROGRAM.partition("  async function start")[0]
+    """function (given) {
+  "use strict";
+
+"""
+    + LOAD
     + """  async function start(box) {
     const {data, layout} = given.figure;
     await Plotly.newPlot(box.querySelector(".lp-canvas"), data, layout, given.config);
