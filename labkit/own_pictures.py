@@ -230,10 +230,11 @@ def _mistake(pictures: Pictures, found: Predictions, i: int) -> dict:
     """Return what the report shows of one wrong answer."""
     from PIL import Image
 
+    where = Path(*pictures.val_files[i].parts[-2:])  # enough to find it; the rest says how somebody's disk is laid out
     buffer = io.BytesIO()
     Image.fromarray(pictures.val.images[i].permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=85)  # (H, W, C)
     return {
-        "picture": base64.b64encode(buffer.getvalue()).decode(), "file": str(pictures.val_files[i]),
+        "picture": base64.b64encode(buffer.getvalue()).decode(), "file": str(where),
         "true": found.classes[found.labels[i]], "taken": found.classes[found.chosen[i]],
         "score": float(found.chances[i].max()),
     }  # fmt: skip

@@ -8,9 +8,9 @@ RUNS = LAB.recorded()
 EPOCHS = {"long, none": 50, "long, augmented": 50}
 
 
-def test_records_are_of_planned_seeds_on_cifar10():
-    planned = {(a.name, s) for a in LAB.arms for s in range(5 if a.name in ("none", "augmented") else 3)}
-    assert {("none", s) for s in range(5)} <= {(run.arm, run.seed) for run in RUNS} <= planned
+def test_all_seeds_of_eleven_arms_on_cifar10():
+    expected = [(a.name, s) for a in LAB.arms for s in range(5 if a.name in ("none", "augmented") else 3)]
+    assert sorted((run.arm, run.seed) for run in RUNS) == sorted(expected)
     for run in RUNS:
         assert run.data["name"] == "cifar10"
         assert run.model["params"] == 36_944
@@ -31,6 +31,7 @@ def test_figures_are_read_at_the_epoch_of_the_source():
     table = LAB.compare()
     assert len(table) == 4
     assert table.index.get_level_values("figure").str.endswith("(epoch 29)").all()
+    assert table["verdict"].str.match("reproduced|not reproduced: ours is").all()
     augmented = [run.history[28]["val_acc"] for run in RUNS if run.arm == "augmented"]
     shown = table.loc[("augmented", "val_acc (epoch 29)")].iloc[1]
     assert shown.replace("\N{NO-BREAK SPACE}", " ") == str(summarise(augmented))
@@ -38,4 +39,4 @@ def test_figures_are_read_at_the_epoch_of_the_source():
 
 def test_every_claim_of_both_sources_is_decided():
     assert len(LAB.verdicts()) == 7
-    assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear", "not run"}
+    assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear"}
