@@ -224,7 +224,7 @@ _ALL = (
                 full_only=True),
         ),
         quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
-        full=Budget("cifar10", Recipe(epochs=15, precision="bf16"), seeds=3),
+        full=Budget("cifar10", Recipe(epochs=15, precision="auto"), seeds=3),
         figures=(
             Figure("uam.alexnet", "params", "alexnet", "params"),
             Figure("uam.alexnet", "val_acc_best", "alexnet", "val_acc_best"),

@@ -16,7 +16,18 @@ from labkit.data import Splits, load
 from labkit.files import cache_dir
 from labkit.ledger import Run
 from labkit.models import build
-from labkit.train import HEADS, History, Recipe, eval_batches, fit, pick_device, pixel_stats, read_checkpoint, score
+from labkit.train import (
+    HEADS,
+    History,
+    Recipe,
+    eval_batches,
+    fit,
+    pick_device,
+    pick_precision,
+    pixel_stats,
+    read_checkpoint,
+    score,
+)
 
 # what a run may ask of its images
 DATA = ("name", "train_per_class", "image_size", "shuffle_pixels", "classes", "draw_per_class", "draw_split")
@@ -76,7 +87,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
     )  # fmt: skip
     run.model = {**model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe)}
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
-    run.device, run.versions = describe_device(where), versions()
+    run.device, run.versions = describe_device(where, recipe.precision), versions()
     checkpoint = checkpoint_path(run)
 
     def keep(row: dict) -> None:
@@ -122,12 +133,15 @@ def finish(run, model, splits, history: History, recipe: Recipe) -> None:
     run.finished = True
 
 
-def describe_device(device: torch.device) -> str:
-    """Return the device in words, such as "2 CPU threads" or the name of the GPU."""
+def describe_device(device: torch.device, precision: str = "float32") -> str:
+    """Return the device in words, such as "2 CPU threads" or the name of the GPU, and bf16 where it is used."""
+    name = "an Apple GPU (mps)"
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{threads} CPU thread{'s' if threads > 1 else ''}" if device.type == "cpu" else "an Apple GPU (mps)"
+        name = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        threads = torch.get_num_threads()
+        name = f"{threads} CPU thread{'s' if threads > 1 else ''}"
+    return f"{name}, bf16" if pick_precision(precision, device) == "bf16" else name
 
 
 def versions() -> dict:

@@ -15,8 +15,9 @@ def test_three_seeds_of_four_recipes_on_cifar10():
         assert run.model["params"] == 6_199_498
         assert run.data["name"] == "cifar10"
         assert len(run.history) == 15
-        assert run.recipe["precision"] == "bf16"
+        assert run.recipe["precision"] == "auto"
         assert np.sum(run.final["test"]["confusion"]) == 10_000
+    assert len({run.device for run in RUNS}) == 1  # no recipe was given more digits than another
 
 
 def test_the_plane_of_the_source_is_kept():
