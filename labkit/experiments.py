@@ -220,8 +220,6 @@ _ALL = (
             Arm("alexnet", "alexnet", {}, embed=("features", "hidden")),
             Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
             Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}, full_only=True),
-            Arm("augmented, cosine", "alexnet", {}, {"augment": (Flip(), Crop(4)), "schedule": "cosine"},
-                full_only=True),
         ),
         quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
         full=Budget("cifar10", Recipe(epochs=15, precision="auto"), seeds=3),
