@@ -120,7 +120,7 @@ _CHOICES = (
 _FLIP_CROP = (Flip(), Crop(4))
 _ONE_CYCLE = Recipe(
     epochs=8, batch_size=64, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
-    augment=_FLIP_CROP,
+    augment=_FLIP_CROP, precision="auto",
 )  # fmt: skip
 _SOURCE_RESNET = {
     "epochs": 12, "batch_size": 10, "lr": 0.005, "momentum": 0.5, "weight_decay": 0.0, "schedule": "constant",
@@ -403,11 +403,9 @@ _ALL = (
             Arm("alexnet", "alexnet", {}, embed=("features", "hidden")),
             Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
             Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}, full_only=True),
-            Arm("augmented, cosine", "alexnet", {}, {"augment": (Flip(), Crop(4)), "schedule": "cosine"},
-                full_only=True),
         ),
         quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
-        full=Budget("cifar10", Recipe(epochs=15, precision="bf16"), seeds=3),
+        full=Budget("cifar10", Recipe(epochs=15, precision="auto"), seeds=3),
         figures=(
             Figure("uam.alexnet", ("params",), "alexnet", "params"),
             Figure("uam.alexnet", ("val_acc_best",), "alexnet", "val_acc_best"),
@@ -550,7 +548,7 @@ _ALL = (
         ),
         quick=Budget(_SMALL, Recipe(epochs=4, batch_size=50, augment=_COMPETITION), seeds=1, train_per_class=50),
         full=Budget(
-            "cifar10", Recipe(epochs=10, schedule="cosine", augment=_COMPETITION, precision="bf16"), seeds=3,
+            "cifar10", Recipe(epochs=10, schedule="cosine", augment=_COMPETITION, precision="auto"), seeds=3,
         ),
         figures=(
             Figure("urjc.models", ("cnn1", "test_acc"), "cnn1", "test_acc", why_not=_NOT_TO_BE_HAD),

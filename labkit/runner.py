@@ -17,7 +17,18 @@ from labkit.files import cache_dir
 from labkit.ledger import Run
 from labkit.models import build
 from labkit.summaries import multiply_adds
-from labkit.train import HEADS, History, Recipe, eval_batches, fit, pick_device, pixel_stats, read_checkpoint, score
+from labkit.train import (
+    HEADS,
+    History,
+    Recipe,
+    eval_batches,
+    fit,
+    pick_device,
+    pick_precision,
+    pixel_stats,
+    read_checkpoint,
+    score,
+)
 
 # what a run may ask of its images
 DATA = ("name", "train_per_class", "image_size", "shuffle_pixels", "classes", "draw_per_class", "draw_split")
@@ -82,7 +93,7 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
         "multiply_adds": multiply_adds(model, splits.train.images.shape[1:]),
     }  # fmt: skip
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
-    run.device, run.versions = describe_device(where), versions()
+    run.device, run.versions = describe_device(where, recipe.precision), versions()
     checkpoint = checkpoint_path(run)
 
     def keep(row: dict) -> None:
@@ -131,14 +142,17 @@ def finish(run, model, splits, history: History, recipe: Recipe) -> None:
     run.finished = True
 
 
-def describe_device(device: torch.device) -> str:
-    """Return the device in words, such as "2 CPU threads" or the name of the GPU, and how many processes have one."""
-    threads = torch.get_num_threads()
+def describe_device(device: torch.device, precision: str = "float32") -> str:
+    """Return the device in words, such as "2 CPU threads, bf16" or the name of the GPU, and how many processes."""
+    name = "an Apple GPU (mps)"
     if device.type == "cuda":
-        words = torch.cuda.get_device_name(device)
-    else:
-        words = f"{threads} CPU thread{'s' if threads > 1 else ''}" if device.type == "cpu" else "an Apple GPU (mps)"
-    return words if parallel.size() == 1 else f"{parallel.size()} processes, each on {words}"
+        name = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        threads = torch.get_num_threads()
+        name = f"{threads} CPU thread{'s' if threads > 1 else ''}"
+    if pick_precision(precision, device) == "bf16":
+        name += ", bf16"
+    return name if parallel.size() == 1 else f"{parallel.size()} processes, each on {name}"
 
 
 def versions() -> dict:

@@ -28,7 +28,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
 HEADS = ("svm", "imagenet")  # output layers that are not trained by gradients, see labkit.transfer
 SCHEDULES = ("constant", "step", "cosine", "one-cycle", "step, each batch")
 AUXILIARY = 0.3  # how much the loss of an auxiliary head counts, after the GoogLeNet paper
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "auto")
 STOP_ON = {"val_loss": min, "val_acc": max}  # what early stopping may watch: and which value is the best
 EVAL_BATCH = 500  # images a batch where no gradient is needed
 EVAL_PIXELS = 2_000_000  # and fewer where they are large: 39 of 224 x 224
@@ -55,7 +55,8 @@ class Recipe:
         label_smoothing: share of the target spread over all classes, in [0, 1).
         clip_norm: largest norm of the gradient, or None.
         augment: transforms of `labkit.augment` for the training images, in their order, such as (Flip(), Crop(4)).
-        precision: "float32", or "bf16" for automatic mixed precision.
+        precision: "float32"; "bf16" for automatic mixed precision; "auto" for the faster one of the two, which is
+            bf16 only where the device has instructions for it. A record says with its device which one it was.
         early_stop: "val_loss", "val_acc" or None; ends training and restores the best weights.
         patience: early stopping only: epochs without a new best before it stops.
     """
@@ -312,7 +313,7 @@ def score(
     Args:
         model: takes X, returns logits; left in the mode it was in.
         batches: the set, normalised as in training.
-        precision: "float32" or "bf16".
+        precision: "float32", "bf16" or "auto", see `Recipe`.
         confusion: whether to count the images by (true class, predicted class) as well.
         shared: whether each of several processes takes its share of the images; all of them must then call this.
 
@@ -624,7 +625,28 @@ def make_schedule(optimizer, recipe: Recipe, steps_per_epoch: int):
 
 def autocast(device: torch.device, precision: str):
     """Return the context for one forward pass: bf16 where asked for, nothing otherwise."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+    enabled = pick_precision(precision, device) == "bf16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Return "float32" or "bf16": what a recipe's precision means on a device. Introduced in lab 09.
+
+    Args:
+        precision: as in `Recipe`; "auto" asks the device.
+        device: where to compute.
+
+    >>> pick_precision("bf16", torch.device("cpu"))
+    'bf16'
+    """
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:  # on a processor without the instructions, bf16 is slower than float32
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch cannot say
+        native = device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return "bf16" if native else "float32"
 
 
 def progress_bar(title: str, images: int, progress: bool | None):

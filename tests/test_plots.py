@@ -14,7 +14,8 @@ from labkit.data import ImageSet, load
 from labkit.errors import ConfigError
 from labkit.experiments import lab
 from labkit.models import build
-from labkit.plots.runs import colours
+from labkit.plots.base import canvas
+from labkit.plots.runs import _label_ends, colours
 from tests.test_ledger import make_run
 
 
@@ -160,3 +161,14 @@ def test_samples_and_bars():
     assert "one 1.1 ± 0.1" in picture.alt or "one 1.10 ± 0.14" in picture.alt
     with pytest.raises(ConfigError, match="at least one value"):
         plots.bars({"one": []}, "x")
+
+
+@pytest.mark.parametrize("name", ["cnn", "long, augmented validation", "an arm whose name is as long as a sentence"])
+def test_no_label_is_cut_off_at_the_right(name):
+    figure, axes = canvas()
+    axes.plot([1, 50], [0.2, 0.7])
+    _label_ends(axes, [(50, 0.7, name, "#000000"), (50, 0.69, "other", "#000000")])
+    figure.canvas.draw()
+    ends = [label.get_window_extent().x1 for label in axes.texts]
+    assert axes.get_position().x1 * figure.bbox.width < max(ends) <= figure.bbox.width
+    assert axes.get_position().x1 > 0.4  # the curves keep some room, too

@@ -16,6 +16,7 @@ from labkit.augment import Crop, Cutout, Flip, Normalize, Rotate
 from labkit.data import Batches
 from labkit.errors import ConfigError, TrainingError
 from labkit.models import build
+from labkit.runner import describe_device
 from labkit.train import (
     History,
     Recipe,
@@ -23,6 +24,7 @@ from labkit.train import (
     make_optimizer,
     make_schedule,
     pick_device,
+    pick_precision,
     read_checkpoint,
     score,
 )
@@ -271,6 +273,20 @@ def test_bf16_trains():
     model, history = run(Recipe(epochs=15, batch_size=16, lr=3e-3, precision="bf16"), make_model(dropout=0.0))
     assert history["train_loss"][-1] < history["train_loss"][0]
     assert next(model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"),
+    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "float32"), ({}, "float32")],
+)
+def test_auto_precision_is_bf16_only_where_the_processor_computes_with_it(monkeypatch, able, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    assert pick_precision("auto", torch.device("cpu")) == expected
+    assert pick_precision("auto", torch.device("mps")) == "float32"
+    said = describe_device(torch.device("cpu"), "auto")
+    assert said.endswith(", bf16") == (expected == "bf16")
+    histories = [run(Recipe(epochs=1, precision=p))[1] for p in ("auto", expected)]
+    assert histories[0]["train_loss"] == histories[1]["train_loss"]
 
 
 def test_without_validation_images():

@@ -113,19 +113,24 @@ def _seeds(runs: Sequence[Run]) -> str:
 
 
 def label_ends(axes, ends) -> None:
-    """Write the name of each curve at its right end, moved apart so that no two labels overlap."""
+    """Write the name of each curve at its right end, moved apart so that no two overlap, and make room for them."""
     low, high = axes.get_ylim()
     least = (high - low) * 0.055
     height = -np.inf
     right = max(end[0] for end in ends) * 1.03
+    begin, widest = axes.transData.transform((right, low))[0], 0.0  # of the labels, in pixels
     for x, y, text, colour in sorted(ends, key=lambda end: end[1]):
         height = max(y, height + least)
-        axes.annotate(
+        label = axes.annotate(
             text, (x, y), xytext=(right, height), color=colour, fontsize=9, va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "alpha": 0.4, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 2},
             annotation_clip=False,
         )  # fmt: skip
-    axes.figure.subplots_adjust(right=0.78)
+        widest = max(widest, label.get_window_extent().x1 - begin)
+    figure = axes.figure
+    left, room = figure.subplotpars.left, 0.99 - widest / figure.bbox.width  # in widths of the figure
+    place = axes.transAxes.inverted().transform((begin, 0))[0]  # of the labels, in widths of the axes
+    figure.subplots_adjust(right=min(0.78, left + (room - left) / place))
 
 
 def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Picture:
