@@ -195,7 +195,9 @@ def server():
     import tempfile
 
     if not postgres_programs():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("PostgreSQL is missing; get it: apt-get install postgresql")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "PostgreSQL is missing; get it: apt-get install postgresql"
+        )
     with tempfile.TemporaryDirectory(prefix="pg") as folder:  # short: a socket's path has an end
         os.chmod(folder, 0o755)
         one = Server(Path(folder) / "server")
