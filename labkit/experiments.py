@@ -115,11 +115,11 @@ _CHOICES = (
 )  # fmt: skip
 
 
-# Lab 11. All networks with one recipe, on a quarter of CIFAR-10's training images, so that three seeds of each fit into
+# Lab 11. All networks with one recipe, on an eighth of CIFAR-10's training images, so that three seeds of each fit into
 # hours of two cores; then the best recipe on all of them; and the source's own, for those who have a GPU.
 _FLIP_CROP = (Flip(), Crop(4))
 _ONE_CYCLE = Recipe(
-    epochs=8, batch_size=64, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
+    epochs=6, batch_size=64, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
     augment=_FLIP_CROP, precision="auto",
 )  # fmt: skip
 _SOURCE_RESNET = {
@@ -162,7 +162,7 @@ def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClai
 
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
-_SMALL_RUN = {"train_per_class": 1000, "image_size": 64}
+_SMALL_RUN = {"train_per_class": 500, "image_size": 64}
 _NOT_TO_BE_HAD = "cannot be judged: the competition's images are not to be had; ours are CIFAR-10's"
 
 
@@ -469,11 +469,11 @@ _ALL = (
             _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
             _layers_34("34 layers, neither", skip=False, batch_norm=False),
             Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
-            Arm("resnet, best", "resnet", {"width": 32}, {"epochs": 15, "lr": 0.1}, _ALL_IMAGES, full_only=True),
+            Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 12, "lr": 0.1}, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
         ),
         quick=Budget(_SMALL, replace(_ONE_CYCLE, epochs=3, batch_size=50), seeds=1, train_per_class=50, image_size=32),
-        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=1000),
+        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500),
         figures=(
             Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
             Figure("udesa.best", ("val_acc_best",), "resnet, source", "val_acc_best"),
