@@ -459,7 +459,7 @@ _ALL = (
         title="Architectures: which network is worth its cost?",
         sections=("udesa.convnets", "udesa.best"),
         arms=(
-            Arm("netconv", "netconv", {}, {"lr": 0.02}),
+            Arm("netconv", "netconv", {}),
             Arm("3 conv", "cnn", {"blocks": 3}, {"lr": 0.02}, full_only=True),
             Arm("vgg16", "vgg", {}, {"lr": 0.02}, full_only=True),
             Arm("inception", "googlenet", {}, full_only=True),
@@ -472,7 +472,7 @@ _ALL = (
             Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 12, "lr": 0.1}, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
         ),
-        quick=Budget(_SMALL, replace(_ONE_CYCLE, epochs=3, batch_size=50), seeds=1, train_per_class=50, image_size=32),
+        quick=Budget(_SMALL, replace(_ONE_CYCLE, epochs=6, batch_size=50), seeds=1, train_per_class=50, image_size=32),
         full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500),
         figures=(
             Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
