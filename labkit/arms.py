@@ -101,6 +101,7 @@ class Figure:
         arm: the arm that it is about.
         metric: what it is called here.
         epoch: when it was read; None for the end of training.
+        why_not: why it cannot be judged, which then is its verdict, such as "cannot be judged: other images".
     """
 
     section: str
@@ -108,6 +109,7 @@ class Figure:
     arm: str
     metric: str
     epoch: int | None = None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,31 +266,31 @@ class Lab:
 
         full, quick = self.recorded("full"), self.recorded("quick")
         rows = []
-        for arm, metric, value, epoch in self._figures(source):
+        for arm, metric, value, epoch, why_not in self._figures(source):
             ours, yours = _values(full, arm, metric, epoch), _values(quick, arm, metric, None)
             about, whole = metric.endswith("_about"), metric in ledger.WHOLE
             rows.append((
                 arm, metric + (f" (epoch {epoch})" if epoch else ""), f"{value:,.{ledger.decimals(value)}f}",
                 _shown(ours, whole), _shown(yours, whole),
-                (ledger.verdict_about if about else ledger.verdict)(value, ours),
+                why_not or (ledger.verdict_about if about else ledger.verdict)(value, ours),
             ))  # fmt: skip
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
 
-    def _figures(self, source: str | None) -> Iterator[tuple[str, str, float, int | None]]:
-        """Yield arm, metric, reported value, and the epoch that it was read at where the source names one."""
+    def _figures(self, source: str | None) -> Iterator[tuple[str, str, float, int | None, str]]:
+        """Yield arm, metric, reported value, the epoch that it was read at where the source names one, and why_not."""
         for section in self.sections:
             key, _, name = section.partition(".")
             for arm, figures in ledger.reported(key, name).items():
                 if isinstance(figures, dict) and source in (None, key):
                     epoch = figures.get("epochs")
-                    yield from ((arm, m, value, epoch) for m, value in figures.items() if m != "epochs")
+                    yield from ((arm, m, value, epoch, "") for m, value in figures.items() if m != "epochs")
         for figure in self.figures:
             key, _, name = figure.section.partition(".")
             if source in (None, key):
                 value = ledger.reported(key, name)[figure.key]
-                yield figure.arm, figure.metric, value, figure.epoch
+                yield figure.arm, figure.metric, value, figure.epoch, figure.why_not
 
     def differences(self, metric: str, against: str, budget: str = "full"):
         """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.
