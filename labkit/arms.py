@@ -102,7 +102,7 @@ class Figure:
         arm: the arm that it is about.
         metric: what it is called here, or a function of a run.
         epoch: when it was read; None for the end of training.
-        why_not: why it cannot be judged, which then is its verdict, such as "not trained here: ...".
+        why_not: why it cannot be judged, which then is its verdict, such as "cannot be judged: other images".
         of: how it is read off the records of a budget, where it is about many runs together, such as the best of them;
             `arm` then says in words what it is about.
     """
