@@ -259,7 +259,7 @@ _ALL = (
             Arm("clothes, fine-tuned", "backbone", _PRETRAINED, images=_CLOTHES, full_only=True),
         ),
         quick=Budget(
-            _SMALL, Recipe(epochs=5, batch_size=16, body_lr=1e-4), seeds=1, train_per_class=40, image_size=64,
+            _SMALL, Recipe(epochs=3, batch_size=16, body_lr=1e-4), seeds=1, train_per_class=40, image_size=48,
             classes=("pullover", "coat"),
         ),
         full=Budget(
