@@ -247,8 +247,8 @@ def parts(folder: str | Path) -> dict[str, Path]:
         folder: holds the parts, or else the class folders.
 
     Returns:
-        {"train": folder/train, "val": folder/val}; without "val" if there is no such folder; and
-        {"train": folder} if there are no parts.
+        The folders by the name of their part, "train" and "val"; without "val" if there is no such folder; and the
+        folder itself as "train" if there are no parts.
 
     Raises:
         DataError: the folder is missing, or has photographs for validation and none for training.

@@ -139,7 +139,8 @@ def test_planes_are_of_layers_that_the_networks_have():
 
 def test_transfer_runs_train_what_their_names_say():
     """From scratch with one rate for all; the curve of few labels with about as many steps everywhere."""
-    runs = {run.arm: run for run in lab("10-transfer-learning").plan("full", seeds=1)}
+    plan = lab("10-transfer-learning").plan("full", seeds=1)
+    runs = {run.arm: run for run in plan if not run.arm.startswith("clothes")}
     assert runs["scratch"].recipe["body_lr"] is None
     assert not runs["scratch"].model.get("pretrained")
     assert runs["fine_tuned"].recipe["body_lr"] == 1e-4

@@ -15,7 +15,7 @@ from labkit.errors import ConfigError
 from labkit.experiments import lab
 from labkit.models import build
 from labkit.plots.base import canvas
-from labkit.plots.runs import _label_ends, colours
+from labkit.plots.runs import colours, label_ends
 from tests.test_ledger import make_run
 
 
@@ -167,7 +167,7 @@ def test_samples_and_bars():
 def test_no_label_is_cut_off_at_the_right(name):
     figure, axes = canvas()
     axes.plot([1, 50], [0.2, 0.7])
-    _label_ends(axes, [(50, 0.7, name, "#000000"), (50, 0.69, "other", "#000000")])
+    label_ends(axes, [(50, 0.7, name, "#000000"), (50, 0.69, "other", "#000000")])
     figure.canvas.draw()
     ends = [label.get_window_extent().x1 for label in axes.texts]
     assert axes.get_position().x1 * figure.bbox.width < max(ends) <= figure.bbox.width

@@ -171,7 +171,7 @@ def hover_plane(points, data: ImageSet, index, chosen=None, title: str = "", sco
         score: words about the points, with their number, such as "silhouette 0.41".
 
     Returns:
-        The figure: a picture, and in a page with scripts an interactive plot.
+        The figure; a picture, and in a page with scripts an interactive plot.
 
     Raises:
         ConfigError: too many points, or points, index and chosen that do not fit together.
