@@ -50,7 +50,7 @@ _SVM = {"optimizer": "svm", "epochs": 1, "body_lr": None}
 _CLOTHES = {
     "name": _SMALL, "classes": ["pullover", "coat"], "image_size": 64, "draw_per_class": 100, "draw_split": False,
 }  # fmt: skip
-_OTHER_PHOTOGRAPHS = "cannot be judged: the source's photographs are not to be had; ours are ants and bees"
+_OTHER_PHOTOGRAPHS = "cannot be judged: other photographs"
 _PHOTO_AUGMENT = (Flip(), Crop(16), Rotate(15), ColorJitter())
 
 
