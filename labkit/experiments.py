@@ -54,7 +54,7 @@ _SVM = {"optimizer": "svm", "epochs": 1, "body_lr": None}
 _CLOTHES = {
     "name": _SMALL, "classes": ["pullover", "coat"], "image_size": 64, "draw_per_class": 100, "draw_split": False,
 }  # fmt: skip
-_OTHER_PHOTOGRAPHS = "cannot be judged: the source's photographs are not to be had; ours are ants and bees"
+_OTHER_PHOTOGRAPHS = "cannot be judged: other photographs"
 _PHOTO_AUGMENT = (Flip(), Crop(16), Rotate(15), ColorJitter())
 
 
@@ -409,7 +409,7 @@ _ALL = (
             Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
             Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}, full_only=True),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
+        quick=Budget(_SMALL, Recipe(epochs=7, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
         full=Budget("cifar10", Recipe(epochs=15, precision="auto"), seeds=3),
         figures=(
             Figure("uam.alexnet", ("params",), "alexnet", "params"),

@@ -212,11 +212,13 @@ def summarise(values: list[float]) -> Summary:
 
 
 def digits_for(sd: float) -> int:
-    """Return how many decimals a spread supports: one significant digit of it, 2 to 4 decimals.
+    """Return how many decimals a spread supports: one significant digit of it, 2 to 4 decimals; none from 1 on.
 
-    >>> digits_for(0.004), digits_for(0.03), digits_for(0)
-    (3, 2, 3)
+    >>> digits_for(0.004), digits_for(0.03), digits_for(7.6), digits_for(0)
+    (3, 2, 0, 3)
     """
+    if sd >= 1:
+        return 0
     return 3 if sd == 0 else min(4, max(2, -math.floor(math.log10(sd))))
 
 

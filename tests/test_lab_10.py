@@ -50,7 +50,7 @@ def test_the_errors_of_the_line_are_kept_for_every_seed():
 def test_the_figures_of_other_photographs_are_not_judged_and_the_claims_are_decided():
     table = LAB.compare()
     assert len(table) == 4
-    assert table["verdict"].str.startswith("cannot be judged: the source's photographs are not to be had").all()
+    assert table["verdict"].str.startswith("cannot be judged: other photographs").all()
     assert (table.iloc[:, 1] != "not run").all()
     assert len(LAB.verdicts()) == 3
     assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear"}
