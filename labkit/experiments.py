@@ -168,7 +168,7 @@ def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClai
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
 _SMALL_RUN = {"train_per_class": 500, "image_size": 64}
-_NOT_TO_BE_HAD = "cannot be judged: the competition's images are not to be had; ours are CIFAR-10's"
+_NOT_TO_BE_HAD = "cannot be judged: other images"
 
 
 def _below_02(run: Run) -> float:
@@ -247,8 +247,8 @@ def _kernel_4(says: str, against: int) -> ValueClaim:
     return ValueClaim(says, "val_acc", *arms, "higher", source="itba", search=_GRID, dimension="model.kernel_size")
 
 
-_ITS_OWN_IMAGES = "cannot be judged: the source's images are not to be had; ours are CIFAR-10's"
-_NOT_A_RESNET = "cannot be judged: the source's grid is of a ResNet; ours is of the small CNN"
+_ITS_OWN_IMAGES = "cannot be judged: other images"
+_NOT_A_RESNET = "cannot be judged: another network"
 
 
 _ALL = (
