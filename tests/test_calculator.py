@@ -6,14 +6,12 @@ The page of the built book is tested as a local file; small pages made here show
 import random
 import re
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from labkit.sizes import conv_out
+from tests.conftest import serving
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 LABELS = ("Input size", "Kernel size", "Stride", "Padding", "Dilation")
@@ -30,11 +28,6 @@ STARTED = (
 ODD_START = '<div class="size-calculator" data-size="0" data-kernel="three" data-padding="">fallback</div>'
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """Serve small pages with the two files of the calculator; give the address of their folder."""
@@ -44,10 +37,8 @@ def pages(tmp_path_factory):
     bodies = {"one": ONE, "two": ONE + STARTED, "none": "<p>No calculator.</p>", "odd": ODD_START}
     for name, body in bodies.items():
         (folder / f"{name}.html").write_text(PAGE.format(body=body), encoding="utf-8")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,6 @@
 
 import base64
 import io
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -16,6 +13,7 @@ from labkit import plots
 from labkit.data import ImageSet
 from labkit.errors import ConfigError
 from labkit.plots.hover import SCRIPT, SYMBOLS, copy_script, sheet
+from tests.conftest import serving
 
 CLASSES = ("ant", "bee", "c<b>at")
 PAGE = """<!doctype html><html lang="en"{marker}><head><meta charset="utf-8"><title>hover</title>
@@ -43,11 +41,6 @@ def some(title="Last layer", chosen=True, count=30):
     return plots.hover_plane(points, data, index, (index + 1) % 3 if chosen else None, title, "silhouette 0.41")
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Serve pages as the book has them, and one that is not of the book; give the address of their folder."""
@@ -60,10 +53,8 @@ def pages(tmp_path_factory):
     for name, (body, marker) in bodies.items():
         page = PAGE.format(marker=marker, ground="#121212" if name == "two" else "white", body=body)
         (folder / "notebooks" / f"{name}.html").write_text(page, encoding="utf-8")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/notebooks"
-        server.shutdown()
+    with serving(folder) as address:
+        yield f"{address}/notebooks"
 
 
 @pytest.fixture

@@ -97,6 +97,16 @@ def test_score_is_exact_over_the_set():
     assert model.training
 
 
+class Stop(Exception):
+    pass
+
+
+def stop_after_two(row):
+    """Stop a training after its second epoch, as a callback."""
+    if row["epoch"] == 2:
+        raise Stop
+
+
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "one-cycle"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_resumed_weights_are_bit_identical(tmp_path, schedule, optimizer):
@@ -111,16 +121,9 @@ def test_resumed_weights_are_bit_identical(tmp_path, schedule, optimizer):
     )
     whole, expected = run(recipe)
 
-    class Stop(Exception):
-        pass
-
-    def stop(row):
-        if row["epoch"] == 2:
-            raise Stop
-
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        run(recipe, checkpoint=path, callbacks=[stop])
+        run(recipe, checkpoint=path, callbacks=[stop_after_two])
     resumed, history = run(recipe, make_model(seed=9), checkpoint=path)
     assert torch.equal(weights(whole), weights(resumed))
     for name in ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr"):

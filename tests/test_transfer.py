@@ -27,6 +27,7 @@ from labkit.transfer import (
     wilson,
 )
 from tests.test_data import make_set
+from tests.test_train import Stop, stop_after_two
 
 LITE = "efficientnet_lite0"
 
@@ -322,16 +323,9 @@ def test_a_training_with_two_rates_resumes_to_the_same_weights(tmp_path, schedul
     whole, parts = small(), small()
     history = fit(whole, train, None, recipe, device="cpu", progress=False)
 
-    class Stop(Exception):
-        pass
-
-    def stop(row):
-        if row["epoch"] == 2:
-            raise Stop
-
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        fit(parts, train, None, recipe, device="cpu", progress=False, checkpoint=path, callbacks=[stop])
+        fit(parts, train, None, recipe, device="cpu", progress=False, checkpoint=path, callbacks=[stop_after_two])
     resumed = small(seed=5)
     again = fit(resumed, train, None, recipe, device="cpu", progress=False, checkpoint=path)
     assert all(torch.equal(p, q) for p, q in zip(whole.parameters(), resumed.parameters(), strict=True))
