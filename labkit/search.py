@@ -29,6 +29,7 @@ HEARTBEAT = 60  # seconds between two signs of life of a worker
 PATIENCE = 3 * HEARTBEAT  # seconds without one after which its point is given to another
 RETRIES = 3  # how often a point is given to another worker
 PAUSE = 2.0  # seconds between two looks at the storage while others still work
+LOCK_WAIT = 60  # seconds to wait for another process that writes the SQLite file
 
 
 @dataclass(frozen=True)
@@ -233,12 +234,21 @@ def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str |
 def _storage(address: str | None):
     """Return Optuna's storage, with a sign of life from each worker and a second chance for each point."""
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from sqlalchemy.exc import DBAPIError
+
+    class Storage(RDBStorage):
+        def record_heartbeat(self, trial_id):
+            try:
+                super().record_heartbeat(trial_id)
+            except Exception as error:  # while a server starts again a sign is missed; the thread must live to the next
+                if not _cause(error, DBAPIError):
+                    raise
 
     if address is None:
         address = default_storage()
         (cache_dir() / "searches").mkdir(parents=True, exist_ok=True)
-    options = {"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {"pool_pre_ping": True}
-    return RDBStorage(
+    options = {"connect_args": {"timeout": LOCK_WAIT}} if _is_sqlite(address) else {"pool_pre_ping": True}
+    return Storage(
         address, engine_kwargs=options, heartbeat_interval=HEARTBEAT, grace_period=PATIENCE,
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
     )  # fmt: skip
@@ -271,19 +281,38 @@ def dashboard(address: str | None) -> str:
     return f"Look at the studies: pip install optuna-dashboard, then optuna-dashboard {shown}"
 
 
+def _is_sqlite(address: str | None) -> bool:
+    return address is None or address.startswith("sqlite")
+
+
+def _cause(error: BaseException | None, kind: type[Exception]) -> Exception | None:
+    """Return the first error of a kind among an error and its causes: Optuna wraps those of its storage."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def _patiently(call, address: str | None, tries: int = 5):
     """Call what needs the storage; try again after growing pauses, then say what is wrong without the password."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
     for attempt in range(tries):
         try:
             return call()
-        except OperationalError as error:
-            reason = str(error.orig).splitlines()[0]
+        except Exception as error:
+            fault = _cause(error, DBAPIError)
+            if fault is None:
+                raise
+            reason = str(fault.orig).splitlines()[0]
             time.sleep(0.5 * 2**attempt)
+    look = (
+        "Is there room on the disk, and does no other program hold the file?"
+        if _is_sqlite(address)
+        else "Is the server up, and is the address right?"
+    )
     raise LabkitError(
-        f"The storage {without_password(address)} cannot be reached: {reason}. Is the server up, and is the address "
-        "right? What was finished is kept; the same command goes on."
+        f"The storage {without_password(address)} cannot be used: {reason}. {look} What was finished is kept; the same "
+        "command goes on."
     )
 
 
@@ -343,9 +372,25 @@ def work(
         return value if math.isfinite(value) else search.worst
 
     while _patiently(lambda: _something_left(study, search, sampler, trials), storage):
-        _patiently(lambda: study.optimize(objective, n_trials=1, catch=(_Surplus,)), storage)
+        _patiently(lambda: _train_one(study, objective), storage)
     optuna.storages.fail_stale_trials(study)
     return done
+
+
+def _train_one(study, objective: Callable) -> None:
+    """Take one point and train it.
+
+    A computer that slept for longer than `PATIENCE` finds that its point was given to another worker, and leaves it to
+    that one: the record is the same.
+    """
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    try:
+        study.optimize(objective, n_trials=1, catch=(_Surplus,))
+    except Exception as error:  # Optuna has no error of its own for the first of the two
+        given_away = "Cannot tell a FAIL trial" in str(_cause(error, ValueError))
+        if not given_away and not _cause(error, UpdateFinishedTrialError):
+            raise
 
 
 def _something_left(study, search: Search, sampler: str, trials: int | None) -> bool:

@@ -5,6 +5,7 @@ Not here: what a worker does (search.py).
 
 import multiprocessing
 import os
+import sys
 
 from labkit.callbacks import follower
 from labkit.errors import LabkitError
@@ -52,9 +53,14 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
 def _work(search: Search, budget: str, threads: int, track: str | None, how: dict) -> None:
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    work(search, budget, report=_tell, callbacks=follower(track), **how)
+    if not threads:
+        work(search, budget, report=_tell, callbacks=follower(track), **how)
+        return
+    torch.set_num_threads(threads)
+    try:
+        work(search, budget, report=_tell, callbacks=follower(track), **how)
+    except LabkitError as error:
+        sys.exit(f"labkit: {error}")  # one line from a process of its own, not the way that led there
 
 
 def _tell(run) -> None:

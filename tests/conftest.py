@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -65,3 +65,30 @@ def address(html):
     """Serve the built pages from this machine."""
     with serving(html) as found:
         yield found
+
+
+class SmallDisk:
+    """A disk of its own, of 2 MB, that a test can fill up."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.filler = folder, folder / "filler"
+
+    def fill(self) -> None:
+        with open(self.filler, "wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"0" * 4096)
+
+    def free(self) -> None:
+        self.filler.unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A `SmallDisk`; only root can mount one: for others the test is skipped with one line."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # the test itself may still hold a database open

@@ -1,6 +1,6 @@
 """A worker on a small grid, for test_search.py: started as a process of its own, so that it can be killed.
 
-python -m tests.search_worker STORAGE HEARTBEAT [MODE]
+python -m tests.search_worker STORAGE HEARTBEAT [PAUSE]
 """
 
 import sys
@@ -8,6 +8,7 @@ import time
 
 from labkit import search
 from labkit.arms import Budget
+from labkit.errors import LabkitError
 from labkit.train import Recipe
 
 SMALL = Budget("fashion-mnist-small", Recipe(epochs=2, batch_size=20), 1, train_per_class=4)
@@ -26,7 +27,10 @@ def main(storage: str, heartbeat: int, pause: float = 0.0) -> None:
         time.sleep(pause)  # so that a test can strike between two points
 
     print("working", flush=True)
-    print("trained", search.work(GRID, "quick", storage=storage, device="cpu", report=tell), flush=True)
+    try:
+        print("trained", search.work(GRID, "quick", storage=storage, device="cpu", report=tell), flush=True)
+    except LabkitError as error:
+        sys.exit(f"labkit: {error}")
 
 
 if __name__ == "__main__":

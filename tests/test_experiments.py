@@ -1,6 +1,5 @@
 """The catalogue and its runner, on the real quick budget cut short, and in real processes that are stopped."""
 
-import contextlib
 import json
 import os
 import signal
@@ -427,27 +426,17 @@ def test_stopped_and_killed_runs_go_on_and_end_alike(tmp_path):
     assert not list(one.glob("checkpoints/**/*.pt"))
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to mount a small disk")
-def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
-    try:
-        process = start(disk)
-        wait_for_epoch(process, 2)
-        filler = disk / "filler"
-        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"0" * 4096)
-        _, said = process.communicate()
-        assert process.returncode == 1
-        assert "the disk is full" in said
-        assert "Traceback" not in said
-        filler.unlink()
-        kept = len(rows(disk)[1])
-        assert kept >= 2
-        out, said = start(disk).communicate()
-        assert "finished: test accuracy" in out, said
-        assert [r[0] for r in rows(disk)[1]] == list(range(1, 31))
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+def test_a_full_disk_is_said_and_nothing_is_lost(small_disk):
+    process = start(small_disk.folder)
+    wait_for_epoch(process, 2)
+    small_disk.fill()
+    _, said = process.communicate()
+    assert process.returncode == 1
+    assert "the disk is full" in said
+    assert "Traceback" not in said
+    small_disk.free()
+    kept = len(rows(small_disk.folder)[1])
+    assert kept >= 2
+    out, said = start(small_disk.folder).communicate()
+    assert "finished: test accuracy" in out, said
+    assert [r[0] for r in rows(small_disk.folder)[1]] == list(range(1, 31))

@@ -1,11 +1,14 @@
 """Search: what a grid is, what a storage keeps, and that no point is lost or doubled when processes are killed."""
 
 import os
+import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -126,10 +129,12 @@ def start(storage: str, heartbeat: int = 1, pause: float = 0.0) -> subprocess.Po
 
 
 def wait_for(worker, text: str) -> None:
+    said = []
     for line in worker.stdout:
         if text in line:
             return
-    raise AssertionError(f"the worker ended without {text!r}")
+        said.append(line)
+    raise AssertionError(f"the worker ended without {text!r}: {''.join(said)}")
 
 
 def check_all_once(storage: str) -> None:
@@ -147,6 +152,49 @@ def test_sqlite_survives_two_killed_workers(tmp_path):
         worker.wait()
     last = start(storage)
     assert "trained" in last.communicate(timeout=120)[0]
+    check_all_once(storage)
+
+
+def test_a_worker_that_slept_leaves_its_point_to_another(tmp_path):
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    sleeper = start(storage, pause=0.5)
+    wait_for(sleeper, "finished")
+    sleeper.send_signal(signal.SIGSTOP)  # its record is written, and the study does not know yet
+    assert "trained 12" in start(storage).communicate(timeout=120)[0]
+    sleeper.send_signal(signal.SIGCONT)
+    said = sleeper.communicate(timeout=120)[0]
+    assert sleeper.returncode == 0, said
+    assert "trained 1" in said
+    check_all_once(storage)
+
+
+def test_a_full_disk_ends_a_worker_with_one_line_and_loses_nothing(small_disk, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(small_disk.folder))
+    storage = f"sqlite:///{small_disk.folder / 'studies.db'}"
+    worker = start(storage, pause=0.3)
+    wait_for(worker, "finished")
+    small_disk.fill()
+    said = worker.communicate(timeout=120)[0]
+    assert worker.returncode == 1
+    assert re.search(r"^labkit: .*disk is full.*What was finished is kept", said, re.MULTILINE | re.DOTALL), said
+    small_disk.free()
+    last = start(storage)
+    assert "trained" in last.communicate(timeout=120)[0]
+    check_all_once(storage)
+
+
+def test_a_locked_file_is_waited_for_and_then_named(tmp_path, monkeypatch):
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    grid_study(GRID, "quick", storage)
+    other = sqlite3.connect(tmp_path / "studies.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(search, "LOCK_WAIT", 0)
+    with pytest.raises(LabkitError, match=r"studies\.db cannot be used: database is locked\. Is there room .* hold"):
+        work(GRID, "quick", storage=storage, device="cpu")
+    monkeypatch.setattr(search, "LOCK_WAIT", 60)
+    threading.Timer(1.0, lambda: other.execute("ROLLBACK")).start()
+    assert work(GRID, "quick", storage=storage, device="cpu") == 12
     check_all_once(storage)
 
 
@@ -178,12 +226,17 @@ class Server:
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
-        self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start")
+        for _ in range(30):  # the children of a killed server let go of its memory a moment later
+            try:
+                self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start")
+                return
+            except subprocess.CalledProcessError:
+                time.sleep(1)
+        raise AssertionError((self.folder / "log").read_text())
 
     def kill(self) -> None:
         first = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(first, signal.SIGKILL)
-        time.sleep(1)
 
     def stop(self) -> None:
         self.call("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
