@@ -92,6 +92,27 @@ def test_one_worker_trains_every_point_once_and_a_second_call_none():
     assert finished(grid_study(GRID, "quick")) == Counter({point_name(p): 1 for p in GRID.points()})
 
 
+def test_a_late_point_costs_the_storage_no_more_than_an_early_one(monkeypatch):
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    sent, per_point = [0], []
+
+    def count(connection, cursor, statement, parameters, context, executemany):
+        sent[0] += 1 + len(parameters)  # what is asked for by name counts as well as the question
+
+    def mark(run):
+        per_point.append(sent[0])
+        sent[0] = 0
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        work(GRID, "quick", device="cpu", report=mark)
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert max(per_point[-3:]) <= max(per_point[1:4])  # the first one also opens the study
+
+
 def test_a_sampler_draws_as_many_as_asked_for():
     some = small({"recipe.lr": Range(1e-4, 1e-1, log=True), "recipe.batch_size": Range(5, 40, whole=True)})
     assert work(some, "quick", sampler="tpe", trials=3, device="cpu") == 3
@@ -228,7 +249,9 @@ class Server:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.folder}"
         for _ in range(30):  # the children of a killed server let go of its memory a moment later
             try:
-                self.call("pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start")
+                self.call(
+                    "pg_ctl", "-D", f"{self.folder}/data", "-w", "-o", options, "-l", f"{self.folder}/log", "start"
+                )
                 return
             except subprocess.CalledProcessError:
                 time.sleep(1)
