@@ -409,7 +409,7 @@ _ALL = (
             Arm("augmented", "alexnet", {}, {"augment": (Flip(), Crop(4))}),
             Arm("smaller lr", "alexnet", {}, {"lr": 2e-4}, full_only=True),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=7, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=50, lr=5e-4), seeds=1, train_per_class=50, planes=False),
         full=Budget("cifar10", Recipe(epochs=15, precision="auto"), seeds=3),
         figures=(
             Figure("uam.alexnet", ("params",), "alexnet", "params"),

@@ -187,6 +187,8 @@ class Summary:
 
     >>> str(summarise([0.651, 0.655, 0.653]))
     '0.653 ± 0.002 (3)'
+    >>> str(summarise([16, 16, 16]))
+    '16 ± 0 (3)'
     """
 
     mean: float
@@ -196,7 +198,8 @@ class Summary:
     def __str__(self) -> str:
         if not self.n:
             return "not run"
-        digits = digits_for(self.sd)
+        alike = self.sd == 0 and self.mean > 1 and self.mean == int(self.mean)  # such as the same epoch in every run
+        digits = 0 if alike else digits_for(self.sd)
         spread = f" ± {self.sd:.{digits}f}" if self.n > 1 else ""
         return f"{self.mean:.{digits}f}{spread} ({self.n})"
 
