@@ -167,7 +167,7 @@ def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClai
 
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
-_SMALL_RUN = {"train_per_class": 500, "image_size": 64}
+_SMALL_RUN = {"train_per_class": 250, "image_size": 64}
 _NOT_TO_BE_HAD = "cannot be judged: other images"
 
 

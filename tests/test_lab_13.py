@@ -10,7 +10,7 @@ def test_three_seeds_of_every_network():
     assert sorted((run.arm, run.seed) for run in RUNS) == sorted((arm.name, s) for arm in LAB.arms for s in range(3))
     for run in RUNS:
         small = run.arm not in ("cnn1", "alex1")
-        assert run.data["train"]["images"] == (5_000 if small else 40_000)
+        assert run.data["train"]["images"] == (2_500 if small else 40_000)
         assert run.data["train"]["shape"] == ([3, 64, 64] if small else [3, 32, 32])
         assert len(run.history) == 10
 
