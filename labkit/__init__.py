@@ -2,8 +2,8 @@
 
 Small on purpose: read it. The modules, in reading order: sizes, layers, counting, memory, hand_count,
 tracing, auditing; fetch, photos, augment, data, models, summaries, parallel, train, callbacks; ledger,
-evaluate, embed, energy, diagnose, competition, transfer, runner, stepcost, search, arms, experiments,
-sources, plots, own_pictures, exercises; cli, workspace, authoring.
+evaluate, embed, energy, diagnose, competition, transfer, runner, stepcost, arms, search, storage, study,
+experiments, sources, plots, own_pictures, exercises; cli, workspace, authoring.
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
 `import labkit` costs nothing; each name below is fetched when it is first used.
 """
@@ -48,7 +48,8 @@ _MODULES = (
     "arms", "auditing", "augment", "callbacks", "cli", "competition", "counting", "data", "diagnose", "embed",
     "energy", "errors", "evaluate", "exercises", "experiments", "fetch", "files", "formulas", "hand_count",
     "layers", "ledger", "memory", "models", "own_pictures", "parallel", "photos", "plots", "runner", "search",
-    "sizes", "sources", "stepcost", "summaries", "tables", "tracing", "train", "transfer", "workers",
+    "sizes", "sources", "stepcost", "storage", "study", "summaries", "tables", "tracing", "train", "transfer",
+    "workers",
 )  # fmt: skip
 
 __all__ = [*_HOME, "__version__"]

@@ -96,7 +96,7 @@ def folder() -> Path:
 
 
 def follower(kind: str | None) -> Callable | None:
-    """Return what makes the callbacks of each run, as `Lab.run` and `labkit.search.work` take it; None without a kind.
+    """Return what makes the callbacks of each run, as `Lab.run` and `labkit.study.work` take it; None without a kind.
 
     Args:
         kind: "tensorboard", "wandb" or None.

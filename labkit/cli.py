@@ -220,7 +220,8 @@ def search(name, budget, sampler, trials, pruner, workers, storage, device, trac
     from labkit import workers as crew
     from labkit.callbacks import how_to_look
     from labkit.experiments import search as find
-    from labkit.search import dashboard, recorded, table
+    from labkit.search import recorded, table
+    from labkit.storage import dashboard
 
     chosen = find(name)
     crew.run(

@@ -1,6 +1,6 @@
 """Several processes that work on one search, each with its share of the processor's threads.
 
-Not here: what a worker does (search.py).
+Not here: what a worker does (study.py).
 """
 
 import multiprocessing
@@ -9,7 +9,8 @@ import sys
 
 from labkit.callbacks import follower
 from labkit.errors import LabkitError
-from labkit.search import Search, grid_study, open_study, work
+from labkit.search import Search
+from labkit.study import grid_study, open_study, work
 
 
 def run(search: Search, budget: str, workers: int = 1, track: str | None = None, **how) -> None:
@@ -22,7 +23,7 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
         budget: "quick" or "full".
         workers: number of processes on this machine, at least 1.
         track: "tensorboard" or "wandb", as in `labkit.callbacks.follower`.
-        how: sampler, trials, pruner, storage and device, as in `labkit.search.work`.
+        how: sampler, trials, pruner, storage and device, as in `labkit.study.work`.
 
     Raises:
         LabkitError: workers died; says how many, and that the same call goes on.

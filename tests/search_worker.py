@@ -6,7 +6,7 @@ python -m tests.search_worker STORAGE HEARTBEAT [PAUSE]
 import sys
 import time
 
-from labkit import search
+from labkit import search, storage, study
 from labkit.arms import Budget
 from labkit.errors import LabkitError
 from labkit.train import Recipe
@@ -19,8 +19,8 @@ GRID = search.Search(
 )  # fmt: skip
 
 
-def main(storage: str, heartbeat: int, pause: float = 0.0) -> None:
-    search.HEARTBEAT, search.PATIENCE, search.PAUSE = heartbeat, 3 * heartbeat, 0.2
+def main(address: str, heartbeat: int, pause: float = 0.0) -> None:
+    storage.HEARTBEAT, storage.PATIENCE, study.PAUSE = heartbeat, 3 * heartbeat, 0.2
 
     def tell(run) -> None:
         print(f"finished {run.arm} trial {run.trial}", flush=True)
@@ -28,7 +28,7 @@ def main(storage: str, heartbeat: int, pause: float = 0.0) -> None:
 
     print("working", flush=True)
     try:
-        print("trained", search.work(GRID, "quick", storage=storage, device="cpu", report=tell), flush=True)
+        print("trained", study.work(GRID, "quick", storage=address, device="cpu", report=tell), flush=True)
     except LabkitError as error:
         sys.exit(f"labkit: {error}")
 

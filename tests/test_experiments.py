@@ -274,9 +274,15 @@ def test_an_arm_may_train_longer_and_only_in_full():
 
 def test_prepared_images_are_what_a_run_asked_for():
     plain = prepare({"name": "fashion-mnist-small"})
-    asked = {"name": "fashion-mnist-small", "train_per_class": 7, "image_size": 20, "shuffle_pixels": 5}
+    asked = {
+        "name": "fashion-mnist-small",
+        "train_per_class": 7,
+        "val_per_class": 9,
+        "image_size": 20,
+        "shuffle_pixels": 5,
+    }
     found = prepare(asked)
-    assert len(found.train) == 70
+    assert [len(found.train), len(found.val), len(found.test)] == [70, 90, len(plain.test)]
     assert {part.image_size for part in found} == {20}
     assert torch.equal(found.test.images, plain.test.resized(20).shuffled(5).images)
 

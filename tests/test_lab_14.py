@@ -14,7 +14,7 @@ def test_all_138_points_were_trained_once():
     assert len(POINTS) == len({run.arm for run in POINTS}) == 138
     assert sorted(run.trial for run in POINTS) == sorted({run.trial for run in POINTS})
     for run in POINTS:
-        assert run.data["train"]["images"] == 650
+        assert [run.data[part]["images"] for part in ("train", "val", "test")] == [650, 1_000, 10_000]
         assert len(run.history) == 20
 
 

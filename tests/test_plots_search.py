@@ -12,7 +12,8 @@ from labkit import plots
 from labkit.arms import Budget
 from labkit.errors import ConfigError
 from labkit.plots.hover import copy_script
-from labkit.search import Range, Search, as_study, best, by_value, point_name, recorded, work
+from labkit.search import Range, Search, as_study, best, by_value, point_name, recorded
+from labkit.study import work
 from labkit.train import Recipe
 from tests.test_hover import BOOK, PAGE
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import search
 from labkit.errors import ConfigError, LabkitError
-from labkit.search import Range, Search, grid_study, open_study, point_name, recorded, without_password, work
+from labkit.search import Range, Search, point_name, recorded
+from labkit.storage import without_password
+from labkit.study import grid_study, open_study, work
 from labkit.train import Recipe
 from tests.search_worker import GRID, SMALL
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(search, "PAUSE", 0.1)
+    monkeypatch.setattr("labkit.study.PAUSE", 0.1)
 
 
 def small(space, **more) -> Search:
@@ -210,10 +211,10 @@ def test_a_locked_file_is_waited_for_and_then_named(tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / "studies.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(search, "LOCK_WAIT", 0)
+    monkeypatch.setattr("labkit.storage.LOCK_WAIT", 0)
     with pytest.raises(LabkitError, match=r"studies\.db cannot be used: database is locked\. Is there room .* hold"):
         work(GRID, "quick", storage=storage, device="cpu")
-    monkeypatch.setattr(search, "LOCK_WAIT", 60)
+    monkeypatch.setattr("labkit.storage.LOCK_WAIT", 60)
     threading.Timer(1.0, lambda: other.execute("ROLLBACK")).start()
     assert work(GRID, "quick", storage=storage, device="cpu") == 12
     check_all_once(storage)
