@@ -200,7 +200,9 @@ _ALL_SEARCHES = (
         name="14-lr-momentum",
         model="netconv", options={},
         space={"recipe.lr": (0.005, 0.001, 0.0005, 0.0001, 0.1), "recipe.momentum": (0.0, 0.5, 0.9, 0.99)},
-        quick=Budget(_SMALL, Recipe(epochs=2, batch_size=10, optimizer="sgd"), seeds=1, train_per_class=30),
+        quick=Budget(
+            _SMALL, Recipe(epochs=2, batch_size=10, optimizer="sgd"), seeds=1, train_per_class=30, val_per_class=50,
+        ),
         full=Budget("cifar10", Recipe(epochs=5, batch_size=10, optimizer="sgd"), seeds=1),
     ),
 )  # fmt: skip
@@ -479,7 +481,10 @@ _ALL = (
             Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 12, "lr": 0.1}, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
         ),
-        quick=Budget(_SMALL, replace(_ONE_CYCLE, epochs=6, batch_size=50), seeds=1, train_per_class=50, image_size=32),
+        quick=Budget(
+            _SMALL, replace(_ONE_CYCLE, epochs=5, batch_size=40), seeds=1, train_per_class=40, val_per_class=40,
+            image_size=32,
+        ),
         full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500),
         figures=(
             Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
@@ -514,7 +519,7 @@ _ALL = (
         title="Training choices: which of them matter, and which only seemed to?",
         sections=("udesa.claims",),
         arms=_CHOICES,
-        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50), seeds=1, train_per_class=80),
+        quick=Budget(_SMALL, Recipe(epochs=8, batch_size=50), seeds=1, train_per_class=80, val_per_class=50),
         full=Budget("cifar10", Recipe(epochs=12), seeds=3),
         claims=(
             Claim("Adam gives about 10 % validation accuracy (below 0.2, at its usual learning rate)",
@@ -612,7 +617,7 @@ _ALL = (
             Arm("kernel 2x2, wide", "kernels", {"kernel_size": 2, "channels": 24}),
             Arm("kernel 2x2 dilated, wide", "kernels", {"kernel_size": 2, "dilation": 2, "channels": 24}),
         ),
-        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=16, lr=2e-3), seeds=1, train_per_class=40),
+        quick=Budget(_SMALL, Recipe(epochs=6, batch_size=16, lr=2e-3), seeds=1, train_per_class=40, val_per_class=50),
         full=Budget("cifar10", replace(_SMALL_DATA, batch_size=16), seeds=5, train_per_class=65),
         figures=tuple(
             Figure("itba.dilation", (arm, "val_acc"), arm, "val_acc", why_not=_ITS_OWN_IMAGES)

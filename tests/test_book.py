@@ -81,17 +81,23 @@ def build_elsewhere(root) -> tuple[int, str]:
     return run.returncode, run.stdout + run.stderr
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_pages_open_without_an_error(html, address, browser, theme, width):
+@pytest.mark.parametrize(("width", "other", "theme"), [(1280, 390, "light"), (390, 1280, "dark")])
+def test_pages_open_without_an_error(html, address, browser, width, other, theme):
     for path in sorted(html.rglob("*.html")):
         if {"_static", "_modules"} & set(path.parts):  # listings of source are not pages to read on a phone
             continue
         options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
         with opened(browser, f"{address}/{path.relative_to(html)}", **options) as (page, seen):
-            assert seen == [], path
-            assert not page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"), path
             assert page.evaluate("[...document.images].filter(i => !(i.alt || '').trim()).length") == 0, path
+            assert_nothing_is_wider(page, path)
+            page.set_viewport_size({"width": other, "height": 900})  # as when a phone is turned
+            assert_nothing_is_wider(page, path)
+            assert seen == [], path
+
+
+def assert_nothing_is_wider(page, path) -> None:
+    wide = "document.documentElement.scrollWidth > innerWidth + 1"
+    assert not page.evaluate(wide), (path, page.viewport_size)
 
 
 def test_figures_carry_what_they_show(address, browser):
