@@ -78,7 +78,7 @@ def gradient_norms(model: nn.Module, X: Tensor, y: Tensor) -> dict[str, float]:
         y: labels, (B,).
 
     Returns:
-        By the name of each convolution and linear layer: the root of the mean squared gradient of its weights. The
+        The root of the mean squared gradient of the weights, by the name of each convolution and linear layer. The
         mean makes layers of different size comparable.
     """
     model.zero_grad()

@@ -247,8 +247,8 @@ def multiply_adds(model: nn.Module, shape: Sequence[int]) -> int:
     knows plain layers only.
 
     Args:
-        model: takes images (1, *shape); left in the mode it was in.
-        shape: channels, height and width of an image.
+        model: takes images (1, C, H, W); left in the mode it was in.
+        shape: C, H and W of an image: channels, height and width.
 
     >>> from torch import nn
     >>> multiply_adds(nn.Conv2d(3, 16, kernel_size=3), (3, 32, 32)) == 3 * 3 * 3 * 16 * 30 * 30
