@@ -48,6 +48,8 @@ def predict_views(
     chances = []
     for transforms in views:
         images = apply_all(transforms, data.images, generator)  # (N, C, H, W)
+        if images.is_floating_point():  # 0 to 1, from transforms that calculate
+            images = (images * 255).round().to(torch.uint8)
         found = predict(model, replace(data, images=images), stats)
         chances.append(found.chances)
     return replace(found, chances=np.mean(chances, axis=0))

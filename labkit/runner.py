@@ -4,6 +4,7 @@ Not here: which runs a lab has (experiments.py), and what a record holds (ledger
 """
 
 import platform
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -176,6 +177,9 @@ def peak_memory(device: torch.device) -> int | None:
     """Return the highest memory so far in bytes: of the GPU, or of the process; None where it cannot be read."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(found[1]) * 1024  # on Linux; the counter below begins with what the parent process had
     try:
         import resource
     except ImportError:  # Windows

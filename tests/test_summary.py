@@ -84,9 +84,12 @@ def hooks_of(model):
 
 @pytest.mark.parametrize("name", labkit.available())
 def test_registry_models_are_as_in_torchsummary_and_in_torch(name, capsys):
-    model = labkit.build(name)
-    ours = summary(model, (3, 32, 32))
-    assert ours.total == sum(p.numel() for p in model.parameters()) == theirs(capsys, model, (3, 32, 32))
+    model = labkit.build(name, image_size=64)
+    ours = summary(model, (3, 64, 64))
+    assert ours.total == sum(p.numel() for p in model.parameters())
+    # torchsummary does not see parameters that lie outside of layers: the tables of places of CoAtNet's attention
+    loose = sum(p.numel() for key, p in model.named_parameters() if key.endswith("relative_position_bias_table"))
+    assert ours.total - loose == theirs(capsys, model, (3, 64, 64))
     assert ours.total == sum(row.parameters for row in ours.rows)
 
 
