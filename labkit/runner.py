@@ -46,6 +46,13 @@ def same_training(a: Run, b: Run) -> bool:
     return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes
 
 
+def finished_record(run: Run) -> Run | None:
+    """Return the record of a planned run, or None where it has no finished one of the same training."""
+    path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    known = ledger.read(path) if path.exists() else None
+    return known if known and known.finished and same_training(known, run) else None
+
+
 def prepare(wanted: dict, seed: int = 0) -> Splits:
     """Load the images of a run.
 

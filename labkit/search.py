@@ -10,11 +10,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from labkit import ledger
 from labkit.arms import Arm, Budget
 from labkit.errors import ConfigError, unknown
 from labkit.ledger import Claim, Run
-from labkit.runner import DATA, same_training
+from labkit.runner import DATA, finished_record
 from labkit.train import Recipe
 
 PARTS = ("model", "recipe", "data")  # where a dimension lies: "recipe.lr", "model.hidden", "data.image_size"
@@ -178,9 +177,7 @@ def choices(search: Search, name: str) -> list:
 def recorded(search: Search, budget: str = "full") -> Iterator[Run]:
     """Yield the finished records of the points of a grid, in their order."""
     for point in search.points():
-        run = search.run(point, budget)
-        path = ledger.record_path(run.lab, run.arm, budget, run.seed)
-        if path.exists() and (known := ledger.read(path)).finished and same_training(known, run):
+        if known := finished_record(search.run(point, budget)):
             yield known
 
 

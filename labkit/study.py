@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from labkit import ledger
 from labkit.errors import ConfigError, DivergedError, unknown
 from labkit.ledger import Run
-from labkit.runner import checkpoint_path, same_training, train_run
+from labkit.runner import checkpoint_path, finished_record, train_run
 from labkit.search import Range, Search, choices, point_name
 from labkit.storage import cause, open_storage, patiently
 
@@ -217,11 +217,9 @@ def repeat(search: Search, point: dict, budget: str, seeds: Iterable[int], devic
 
 def _train(run: Run, device: str | None, report=None, callbacks=None) -> Run:
     """Train a planned run, or return its record where it is finished."""
+    if known := finished_record(run):
+        return known
     path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
-    if path.exists():
-        known = ledger.read(path)
-        if known.finished and same_training(known, run):
-            return known
     try:
         return train_run(run, path, device, progress=False, report=report, callbacks=callbacks)
     except DivergedError:
