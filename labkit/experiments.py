@@ -131,7 +131,7 @@ _SOURCE_RESNET = {
     "epochs": 12, "batch_size": 10, "lr": 0.005, "momentum": 0.5, "weight_decay": 0.0, "schedule": "constant",
     "augment": (),
 }  # fmt: skip
-_ALL_IMAGES = {"train_per_class": None}
+_ALL_IMAGES = {"train_per_class": None, "val_per_class": None}
 
 
 def _layers_34(name: str, full_only: bool = False, **without) -> Arm:
@@ -167,7 +167,7 @@ def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClai
 
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
-_SMALL_RUN = {"train_per_class": 250, "image_size": 64}
+_SMALL_RUN = {"train_per_class": 250, "val_per_class": 100, "image_size": 64}
 _NOT_TO_BE_HAD = "cannot be judged: other images"
 
 
@@ -478,14 +478,14 @@ _ALL = (
             _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
             _layers_34("34 layers, neither", skip=False, batch_norm=False),
             Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
-            Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 12, "lr": 0.1}, _ALL_IMAGES, full_only=True),
+            Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 8, "lr": 0.1}, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
         ),
         quick=Budget(
             _SMALL, replace(_ONE_CYCLE, epochs=5, batch_size=40), seeds=1, train_per_class=40, val_per_class=40,
             image_size=32,
         ),
-        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500),
+        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500, val_per_class=200),
         figures=(
             Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
             Figure("udesa.best", ("val_acc_best",), "resnet, source", "val_acc_best"),

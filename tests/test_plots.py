@@ -1,6 +1,7 @@
 """Figures: an opaque picture, and an alternative text made from the data."""
 
 import io
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from labkit.data import ImageSet, load
 from labkit.errors import ConfigError
 from labkit.experiments import lab
 from labkit.models import build
+from labkit.plots import cost
 from labkit.plots.base import canvas
 from labkit.plots.runs import colours, label_ends
 from tests.test_ledger import make_run
@@ -172,3 +174,38 @@ def test_no_label_is_cut_off_at_the_right(name):
     ends = [label.get_window_extent().x1 for label in axes.texts]
     assert axes.get_position().x1 * figure.bbox.width < max(ends) <= figure.bbox.width
     assert axes.get_position().x1 > 0.4  # the curves keep some room, too
+
+
+def with_work(found, million):
+    for run in found:
+        run.model = {"name": "made", "multiply_adds": million[run.arm] * 10**6}
+    return found
+
+
+def test_a_trade_off_says_what_each_arm_reaches_and_costs():
+    found = with_work(runs(), {"a": 3, "b": 1200})
+    found[0].history[-1]["val_acc"] = 0.52
+    picture = plots.trade_off(found, title="Two arms")
+    for part in ("Validation accuracy over multiply-adds", "made, 5 training images a class, mean of 2 seeds, whisker ± 1 sd",
+                 "a: 0.51 ± 0.01 at 3.0 million.", "b: 0.500 at 1,200.0 million."):  # fmt: skip
+        assert part in picture.alt
+    assert "not run, so there is nothing to draw" in plots.trade_off([], title="Two arms").alt
+    found[0].data = {"name": "other"}
+    with pytest.raises(ConfigError, match="on one data set"):
+        plots.trade_off(found)
+
+
+def test_names_of_equal_points_stand_apart():
+    figure, axes = canvas()
+    axes.set(xlim=(0, 10), ylim=(0, 1))
+    cost.label(axes, [(5, 0.5, "inception", "k"), (5, 0.5, "resnet", "k"), (5, 0.1, "vgg16", "k")])
+    boxes = [text.get_window_extent(figure.canvas.get_renderer()) for text in axes.texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_a_figure_without_runs_shows_its_whole_title():
+    title = "Full run: pairs of kernels, cifar10, 65 images a class, paired seeds, and some more words"
+    picture = plots.intervals({}, "difference", title=title)
+    assert title in picture.alt
+    pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("L"))
+    assert (pixels[:, -8:] == 255).all()  # nothing runs out of the picture

@@ -5,6 +5,7 @@ deviation over seeds, a mark at the best epoch. Not here: numbers (ledger.py).
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def curves(
         raise ConfigError(f"over must be one of {', '.join(AXES)} and parts some of {', '.join(PARTS)}.")
     if not runs:
         return not_run(title)
-    images = {_images(run) for run in runs}
+    images = {images_of(run) for run in runs}
     if len(images) != 1:
         raise ConfigError(f"A figure shows runs on one data set; got {sorted(images)}.")
     figure, axes = canvas()
@@ -51,7 +52,7 @@ def curves(
         ours = [run for run in runs if run.arm == arm]
         says.append(_draw_arm(axes, ours, arm, quantity, colour, parts, over, ends))
     label_ends(axes, ends)
-    head = f"{images.pop()}, {_seeds(runs)}"
+    head = f"{images.pop()}, {seeds_of(runs)}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel(AXES[over])
     axes.set_ylabel(UNITS[quantity])
@@ -104,7 +105,7 @@ def run_seconds(run: Run) -> np.ndarray:
     return run.value("seconds_per_epoch") * np.arange(1, len(run.history) + 1)
 
 
-def _seeds(runs: Sequence[Run]) -> str:
+def seeds_of(runs: Sequence[Run]) -> str:
     """Return the number of seeds in words; arms may have different numbers of them."""
     numbers = sorted({sum(run.arm == arm for run in runs) for arm in {run.arm for run in runs}})
     if numbers == [1]:
@@ -196,11 +197,12 @@ def not_run(title: str) -> Picture:
     figure, axes = canvas(height=0.9)
     axes.set_axis_off()
     text = f"{title or 'This figure'}: not run, so there is nothing to draw"
-    axes.text(0.0, 0.5, text, fontsize=10, va="center")
+    axes.text(0.02, 0.5, fill(text, 84), fontsize=10, va="center", transform=figure.transFigure)
     return Picture(figure, f"{text}.")
 
 
-def _images(run: Run) -> str:
+def images_of(run: Run) -> str:
+    """Return the images of a run in words."""
     few = run.data.get("train_per_class")
     size = run.data.get("image_size")
     name = run.data["name"] + (f", {few} training images a class" if few else "")
