@@ -20,15 +20,32 @@ LOCK_WAIT = 60  # seconds to wait for another process that writes the SQLite fil
 def open_storage(address: str | None):
     """Return Optuna's storage, with a sign of life from each worker and a second chance for each point."""
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from optuna.trial import TrialState
     from sqlalchemy.exc import DBAPIError
 
     class Storage(RDBStorage):
+        seen = frozenset()  # the points in training that this worker has looked at
+
         def record_heartbeat(self, trial_id):
             try:
                 super().record_heartbeat(trial_id)
             except Exception as error:  # while a server starts again a sign is missed; the thread must live to the next
                 if not cause(error, DBAPIError):
                     raise
+
+        def _get_stale_trial_ids(self, study_id):
+            """Find the points of dead workers, in time also of those that died before their first sign of life.
+
+            Optuna waits for these for ever. So each worker gives one sign for every point that it sees in training: who
+            lives goes on giving signs, and who is dead is found after `PATIENCE`.
+            """
+            stale = super()._get_stale_trial_ids(study_id)
+            running = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+            new = {trial._trial_id for trial in running} - self.seen - set(stale)
+            for trial_id in new:
+                self.record_heartbeat(trial_id)
+            self.seen |= new
+            return stale
 
     if address is None:
         address = default_storage()

@@ -190,6 +190,17 @@ def test_a_worker_that_slept_leaves_its_point_to_another(tmp_path):
     check_all_once(storage)
 
 
+def test_a_point_whose_worker_never_gave_a_sign_of_life_is_trained(tmp_path, monkeypatch):
+    """Such as one that lost the server in the moment after taking the point: Optuna alone would wait for ever."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    taken = grid_study(GRID, "quick", storage).ask()
+    worker = start(storage)
+    assert "trained 12" in worker.communicate(timeout=120)[0]
+    assert grid_study(GRID, "quick", storage).trials[taken.number].state.name == "FAIL"  # and another took its point
+    check_all_once(storage)
+
+
 def test_a_full_disk_ends_a_worker_with_one_line_and_loses_nothing(small_disk, monkeypatch):
     monkeypatch.setenv("LABKIT_CACHE", str(small_disk.folder))
     storage = f"sqlite:///{small_disk.folder / 'studies.db'}"
