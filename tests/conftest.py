@@ -17,6 +17,18 @@ ROOT = Path(__file__).parent.parent
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items):
+    """Group the tests for two processes: a file stays in one, and so does all that runs the notebooks.
+
+    Those share the quick runs, which are to be trained once.
+    """
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        runs_notebooks = "html" in getattr(item, "fixturenames", ()) or "notebooks" in file
+        item.add_marker(pytest.mark.xdist_group("notebooks" if runs_notebooks else file))
+
+
 @pytest.fixture(scope="session")
 def html():
     """Build the book as `make book` does, and return the folder of its pages."""
