@@ -146,7 +146,7 @@ def test(python: Path, extra: list[str]) -> int:
     """
     root = project_root()
     drop_stale()
-    tests = ["pytest", "--numprocesses", "2", "--dist", "loadgroup", *extra]
+    tests = ["pytest", "--numprocesses", "2", *extra]
     for step in (["ruff", "check", "."], ["ruff", "format", "--check", "."], tests):
         _say(f"$ {' '.join(step)}")
         env = _env() | {"OMP_NUM_THREADS": "1"}

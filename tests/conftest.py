@@ -15,18 +15,23 @@ from labkit import workspace
 
 ROOT = Path(__file__).parent.parent
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
+RUN_NOTEBOOKS = ("tests/test_book.py", "tests/test_calculator.py", "tests/test_notebooks.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items):
-    """Group the tests for two processes: a file stays in one, and so does all that runs the notebooks.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share the tests between two processes: a file stays in one, and so does all that runs the notebooks.
 
-    Those share the quick runs, which are to be trained once.
+    Those share the quick runs, which are to be trained once. (Groups by mark, `--dist loadgroup`, need an older pytest.)
     """
-    for item in items:
-        file = item.nodeid.split("::")[0]
-        runs_notebooks = "html" in getattr(item, "fixturenames", ()) or "notebooks" in file
-        item.add_marker(pytest.mark.xdist_group("notebooks" if runs_notebooks else file))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            return "notebooks" if file.startswith("notebooks/") or file in RUN_NOTEBOOKS else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
