@@ -13,7 +13,7 @@ from labkit import ledger, stepcost
 from labkit.errors import ConfigError, unknown
 from labkit.files import bundled
 from labkit.ledger import Claim, Run
-from labkit.runner import checkpoint_path, finished_record, same_training, train_run
+from labkit.runner import checkpoint_path, finished_record, same_training, train_once
 from labkit.stepcost import CostClaim, Step
 from labkit.train import Recipe
 
@@ -240,7 +240,7 @@ class Lab:
             if again and run.budget == "quick":
                 for file in (path, checkpoint_path(run)):
                     file.unlink(missing_ok=True)
-            known = finished_record(run) or train_run(run, path, device, progress, report, callbacks)
+            known = finished_record(run) or train_once(run, path, device, progress, report, callbacks)
             done.append(replace(known, lab=self.name, arm=planned.arm))
         return done
 

@@ -5,6 +5,7 @@ Not here: which runs a lab has (experiments.py), and what a record holds (ledger
 
 import platform
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -29,6 +30,7 @@ from labkit.train import (
     pixel_stats,
     read_checkpoint,
     score,
+    shows_progress,
 )
 
 # what a run may ask of its images
@@ -51,6 +53,29 @@ def finished_record(run: Run) -> Run | None:
     path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
     known = ledger.read(path) if path.exists() else None
     return known if known and known.finished and same_training(known, run) else None
+
+
+def train_once(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+    """Train a run that has no finished record; while another process trains the same one, wait for its record.
+
+    Two notebooks may ask for one run at once, and a checkpoint has one writer.
+    """
+    from filelock import FileLock, Timeout
+
+    if parallel.size() > 1:  # the processes of one run train it together
+        return train_run(run, path, device, progress, report, callbacks)
+    checkpoint_path(run).parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(checkpoint_path(run).with_suffix(".lock"))  # the system lets go of a dead process's lock
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if shows_progress(progress):
+            print(f"{run.label}: another process trains this run; waiting for its record.", file=sys.stderr)
+        lock.acquire()
+    try:
+        return finished_record(run) or train_run(run, path, device, progress, report, callbacks)
+    finally:
+        lock.release()
 
 
 def prepare(wanted: dict, seed: int = 0) -> Splits:

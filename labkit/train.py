@@ -649,11 +649,16 @@ def pick_precision(precision: str, device: torch.device) -> str:
     return "bf16" if native else "float32"
 
 
+def shows_progress(progress: bool | None) -> bool:
+    """Tell whether the progress of a training may be shown at all."""
+    return progress is not False and os.environ.get("LABKIT_PROGRESS") != "0"
+
+
 def progress_bar(title: str, images: int, progress: bool | None):
     """Return a tqdm bar over images; `LABKIT_PROGRESS=0` turns all of them off (stored notebooks need that)."""
     from tqdm import TqdmWarning, tqdm
 
-    off = progress is False or os.environ.get("LABKIT_PROGRESS") == "0"
+    off = not shows_progress(progress)
     if progress and not off:
         import warnings
 

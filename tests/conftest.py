@@ -15,21 +15,21 @@ from labkit import workspace
 
 ROOT = Path(__file__).parent.parent
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
-RUN_NOTEBOOKS = ("tests/test_book.py", "tests/test_calculator.py", "tests/test_notebooks.py")
+NEED_THE_BOOK = ("tests/test_book.py", "tests/test_calculator.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Share the tests between two processes: a file stays in one, and so does all that runs the notebooks.
+    """Share the tests between two processes: a file stays in one, and so do those that need the book, built once.
 
-    Those share the quick runs, which are to be trained once. (Groups by mark, `--dist loadgroup`, need an older pytest.)
+    (Groups by mark, `--dist loadgroup`, need an older pytest.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.split("::")[0]
-            return "notebooks" if file.startswith("notebooks/") or file in RUN_NOTEBOOKS else file
+            return "book" if file in NEED_THE_BOOK else file
 
     return ByFile(config, log)
 

@@ -432,6 +432,18 @@ def test_stopped_and_killed_runs_go_on_and_end_alike(tmp_path):
     assert not list(one.glob("checkpoints/**/*.pt"))
 
 
+def test_two_processes_that_want_one_run_train_it_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_PROGRESS", "1")
+    first = start(tmp_path)
+    wait_for_epoch(first, 1)
+    second = start(tmp_path)
+    (_, fault), (out, said) = first.communicate(), second.communicate()
+    assert (first.returncode, second.returncode) == (0, 0), fault + said
+    assert "another process trains this run; waiting for its record." in said
+    assert "epoch   1/" not in out
+    assert "finished: test accuracy" in out
+
+
 def test_a_full_disk_is_said_and_nothing_is_lost(small_disk):
     process = start(small_disk.folder)
     wait_for_epoch(process, 2)
