@@ -124,13 +124,14 @@ _CHOICES = (
 # hours of two cores; then the best recipe on all of them; and the source's own, for those who have a GPU.
 _FLIP_CROP = (Flip(), Crop(4))
 _ONE_CYCLE = Recipe(
-    epochs=6, batch_size=64, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
+    epochs=5, batch_size=32, optimizer="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4, schedule="one-cycle",
     augment=_FLIP_CROP, precision="auto",
 )  # fmt: skip
 _SOURCE_RESNET = {
     "epochs": 12, "batch_size": 10, "lr": 0.005, "momentum": 0.5, "weight_decay": 0.0, "schedule": "constant",
     "augment": (),
 }  # fmt: skip
+_BEST = {"epochs": 8, "batch_size": 64, "lr": 0.1}
 _ALL_IMAGES = {"train_per_class": None, "val_per_class": None}
 
 
@@ -478,14 +479,14 @@ _ALL = (
             _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
             _layers_34("34 layers, neither", skip=False, batch_norm=False),
             Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
-            Arm("resnet, best", "resnet", {"width": 16}, {"epochs": 8, "lr": 0.1}, _ALL_IMAGES, full_only=True),
+            Arm("resnet, best", "resnet", {"width": 16}, _BEST, _ALL_IMAGES, full_only=True),
             Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
         ),
         quick=Budget(
-            _SMALL, replace(_ONE_CYCLE, epochs=5, batch_size=40), seeds=1, train_per_class=40, val_per_class=40,
+            _SMALL, replace(_ONE_CYCLE, batch_size=40), seeds=1, train_per_class=40, val_per_class=40,
             image_size=32,
         ),
-        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=500, val_per_class=200),
+        full=Budget("cifar10", _ONE_CYCLE, seeds=3, train_per_class=300, val_per_class=200),
         figures=(
             Figure("udesa.best", ("val_acc_end",), "resnet, source", "val_acc"),
             Figure("udesa.best", ("val_acc_best",), "resnet, source", "val_acc_best"),
