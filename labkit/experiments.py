@@ -195,7 +195,7 @@ _ALL_SEARCHES = (
         name="14-hyperparameter-search",
         model="kernels", options={}, space=_KERNELS, also=_AT_48,
         quick=Budget(_SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10),
-        full=Budget("cifar10", _SMALL_DATA, seeds=1, train_per_class=65, val_per_class=100),
+        full=Budget("cifar10", replace(_SMALL_DATA, epochs=15), seeds=1, train_per_class=65, val_per_class=100),
     ),
     Search(
         name="14-lr-momentum",
