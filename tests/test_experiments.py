@@ -185,7 +185,7 @@ def test_run_records_and_does_not_repeat(short, monkeypatch):
         assert record.seconds > 0
         assert record.images_per_second > 0
         assert record.versions["torch"]
-    monkeypatch.setattr(arms, "train_run", lambda *_: pytest.fail("trained twice"))
+    monkeypatch.setattr(arms, "train_once", lambda *_: pytest.fail("trained twice"))
     assert short.run(progress=False) == runs
     assert short.recorded("quick") == runs
 
