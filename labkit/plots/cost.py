@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.errors import ConfigError
 from labkit.ledger import Run, digits_for
 from labkit.plots.answers import spread
 from labkit.plots.base import Picture, canvas
@@ -31,9 +30,7 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
     """
     if not runs:
         return not_run(title)
-    images = {images_of(run) for run in runs}
-    if len(images) != 1:
-        raise ConfigError(f"A figure shows runs on one data set; got {sorted(images)}.")
+    images = images_of(runs)
     figure, axes = canvas()
     axes.set_xscale("log")
     axes.margins(x=0.15)
@@ -46,7 +43,7 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
         points.append((work, mean, arm, colour))
         digits = digits_for(sd)
         said.append(f"{arm}: {mean:.{digits}f}{f' ± {sd:.{digits}f}' if sd else ''} at {work:,.1f} million.")
-    head = f"{images.pop()}, {seeds_of(runs).replace('band', 'whisker')}"
+    head = f"{images}, {seeds_of(runs).replace('band', 'whisker')}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel("multiply-adds of an image (millions, log scale)")
     axes.set_ylabel("validation accuracy (share of images)")

@@ -43,16 +43,14 @@ def curves(
         raise ConfigError(f"over must be one of {', '.join(AXES)} and parts some of {', '.join(PARTS)}.")
     if not runs:
         return not_run(title)
-    images = {images_of(run) for run in runs}
-    if len(images) != 1:
-        raise ConfigError(f"A figure shows runs on one data set; got {sorted(images)}.")
+    images = images_of(runs)
     figure, axes = canvas()
     says, ends = [], []
     for arm, colour in colours(runs).items():
         ours = [run for run in runs if run.arm == arm]
         says.append(_draw_arm(axes, ours, arm, quantity, colour, parts, over, ends))
     label_ends(axes, ends)
-    head = f"{images.pop()}, {seeds_of(runs)}"
+    head = f"{images}, {seeds_of(runs)}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel(AXES[over])
     axes.set_ylabel(UNITS[quantity])
@@ -201,8 +199,15 @@ def not_run(title: str) -> Picture:
     return Picture(figure, f"{text}.")
 
 
-def images_of(run: Run) -> str:
-    """Return the images of a run in words."""
+def images_of(runs: Sequence[Run]) -> str:
+    """Return the images of all runs in words; those of one figure must be the same."""
+    names = {_images(run) for run in runs}
+    if len(names) != 1:
+        raise ConfigError(f"A figure shows runs on one data set; got {sorted(names)}.")
+    return names.pop()
+
+
+def _images(run: Run) -> str:
     few = run.data.get("train_per_class")
     size = run.data.get("image_size")
     name = run.data["name"] + (f", {few} training images a class" if few else "")
