@@ -225,6 +225,16 @@ def digits_for(sd: float) -> int:
     return 3 if sd == 0 else min(4, max(2, -math.floor(math.log10(sd))))
 
 
+def plus_minus(mean: float, sd: float) -> str:
+    """Return a mean with its spread, in the decimals that the spread supports; without one the mean alone.
+
+    >>> plus_minus(0.6374, 0.008), plus_minus(0.5, 0.0)
+    ('0.637 ± 0.008', '0.500')
+    """
+    digits = digits_for(sd)
+    return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "")
+
+
 def interval(values: list[float]) -> tuple[float, float]:
     """Return the 95 % interval of the mean of some values, by Student's t; infinite for fewer than two.
 

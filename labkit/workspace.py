@@ -142,14 +142,13 @@ def broken_links(html: Path) -> list[str]:
 def test(python: Path, extra: list[str]) -> int:
     """Run all that CI runs: the linter, the formatter's check, and every test; stop at the first that fails.
 
-    Two processes share the tests, with one thread each: small networks gain next to nothing from a second one.
+    Two processes share the tests, with one thread each: more threads than cores would wait for each other.
     """
     root = project_root()
     drop_stale()
-    tests = ["pytest", "--numprocesses", "2", *extra]
+    tests, env = ["pytest", "--numprocesses", "2", *extra], _env() | {"OMP_NUM_THREADS": "1"}
     for step in (["ruff", "check", "."], ["ruff", "format", "--check", "."], tests):
         _say(f"$ {' '.join(step)}")
-        env = _env() | {"OMP_NUM_THREADS": "1"}
         code = subprocess.run([str(python), "-m", *step], cwd=root, env=env).returncode
         if code:
             return code

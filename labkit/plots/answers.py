@@ -12,7 +12,7 @@ import numpy as np
 from labkit.data import ImageSet
 from labkit.embed import Scores, separating_line
 from labkit.errors import ConfigError
-from labkit.ledger import Run, digits_for
+from labkit.ledger import Run, plus_minus
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.images import show
 from labkit.plots.runs import UNITS, label_ends, not_run
@@ -410,7 +410,7 @@ def _draw_method(axes, name: str, row: dict[int, list[float]], colour: str, ends
     ends.append((places[-1], mean[-1], f"  {name}", colour))
     words = []
     for n, m, s in zip(places, mean, sd, strict=True):
-        words.append(f"{m:.{digits_for(s)}f}" + (f" ± {s:.{digits_for(s)}f}" if s else "") + f" at {n:,}")
+        words.append(f"{plus_minus(m, s)} at {n:,}")
     return ", ".join(words)
 
 

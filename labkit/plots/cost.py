@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.ledger import Run, digits_for
+from labkit.ledger import Run, plus_minus
 from labkit.plots.answers import spread
 from labkit.plots.base import Picture, canvas
 from labkit.plots.runs import colours, images_of, not_run, seeds_of
@@ -41,8 +41,7 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
         mean, sd = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
         axes.errorbar(work, mean, yerr=sd or None, fmt="o", color=colour, capsize=3)
         points.append((work, mean, arm, colour))
-        digits = digits_for(sd)
-        said.append(f"{arm}: {mean:.{digits}f}{f' ± {sd:.{digits}f}' if sd else ''} at {work:,.1f} million.")
+        said.append(f"{arm}: {plus_minus(mean, sd)} at {work:,.1f} million.")
     head = f"{images}, {seeds_of(runs).replace('band', 'whisker')}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel("multiply-adds of an image (millions, log scale)")

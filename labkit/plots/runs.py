@@ -10,7 +10,7 @@ from textwrap import fill
 import numpy as np
 
 from labkit.errors import ConfigError
-from labkit.ledger import Run, digits_for, interval
+from labkit.ledger import Run, digits_for, interval, plus_minus
 from labkit.plots.base import PALETTE, Picture, canvas
 
 PARTS = {"train": ("training", "--"), "val": ("validation", "-")}
@@ -147,8 +147,7 @@ def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pict
     for place, (name, found) in enumerate(values.items()):
         mean, sd = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
         axes.barh(place, mean, color=PALETTE[place % len(PALETTE)], height=0.6, xerr=sd or None, capsize=3)
-        digits = digits_for(sd)
-        text = f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd else "")
+        text = plus_minus(mean, sd)
         axes.text(mean + sd, place, f"    {text}", va="center", fontsize=9)
         said.append(f"{name} {text}")
     axes.set_yticks(range(len(values)), list(values))
