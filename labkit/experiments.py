@@ -141,6 +141,22 @@ def _layers_34(name: str, full_only: bool = False, **without) -> Arm:
     return Arm(name, "resnet", {"blocks": [3, 4, 6, 3], "width": 8} | without, changes, full_only=full_only)
 
 
+_ARCHITECTURES = (
+    Arm("netconv", "netconv", {}),
+    Arm("3 conv", "cnn", {"blocks": 3}, {"lr": 0.02}, full_only=True),
+    Arm("vgg16", "vgg", {}, {"lr": 0.02}, full_only=True),
+    Arm("inception", "googlenet", {}, full_only=True),
+    Arm("resnet", "resnet", {}, full_only=True),
+    _layers_34("34 layers"),
+    _layers_34("34 layers, no skip", skip=False, full_only=True),
+    _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
+    _layers_34("34 layers, neither", skip=False, batch_norm=False),
+    Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
+    Arm("resnet, best", "resnet", {"width": 16}, _BEST, _ALL_IMAGES, full_only=True),
+    Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
+)
+
+
 def _class_accuracy(number: int):
     """Return a metric: the share of the test images of one class that are named rightly."""
 
@@ -169,6 +185,7 @@ def _dearer(says: str, quantity: str, step: str, *others: str) -> tuple[CostClai
 
 _COMPETITION = (Flip(), Rotate(15))  # what the fourth source names, beside normalising
 _SMALL_RUN = {"train_per_class": 250, "val_per_class": 100, "image_size": 64}
+_DEPTHWISE = {"precision": "float32"}  # convolutions of one channel each are slower in bf16 on a processor
 _NOT_TO_BE_HAD = "cannot be judged: other images"
 
 
@@ -195,7 +212,10 @@ _ALL_SEARCHES = (
         name="14-hyperparameter-search",
         model="kernels", options={}, space=_KERNELS, also=_AT_48,
         quick=Budget(_SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10),
-        full=Budget("cifar10", replace(_SMALL_DATA, epochs=15), seeds=1, train_per_class=65, val_per_class=100),
+        full=Budget(
+            "cifar10", replace(_SMALL_DATA, epochs=15, precision="auto"), seeds=1, train_per_class=65,
+            val_per_class=100,
+        ),
     ),
     Search(
         name="14-lr-momentum",
@@ -468,20 +488,7 @@ _ALL = (
         name="11-architectures",
         title="Architectures: which network is worth its cost?",
         sections=("udesa.convnets", "udesa.best"),
-        arms=(
-            Arm("netconv", "netconv", {}),
-            Arm("3 conv", "cnn", {"blocks": 3}, {"lr": 0.02}, full_only=True),
-            Arm("vgg16", "vgg", {}, {"lr": 0.02}, full_only=True),
-            Arm("inception", "googlenet", {}, full_only=True),
-            Arm("resnet", "resnet", {}, full_only=True),
-            _layers_34("34 layers"),
-            _layers_34("34 layers, no skip", skip=False, full_only=True),
-            _layers_34("34 layers, no batch norm", batch_norm=False, full_only=True),
-            _layers_34("34 layers, neither", skip=False, batch_norm=False),
-            Arm("inception, no heads", "googlenet", {"auxiliary": False}, full_only=True),
-            Arm("resnet, best", "resnet", {"width": 16}, _BEST, _ALL_IMAGES, full_only=True),
-            Arm("resnet, source", "resnet", {}, _SOURCE_RESNET, _ALL_IMAGES, seeds=1, full_only=True),
-        ),
+        arms=_ARCHITECTURES,
         quick=Budget(
             _SMALL, replace(_ONE_CYCLE, batch_size=40), seeds=1, train_per_class=40, val_per_class=40,
             image_size=32,
@@ -495,13 +502,10 @@ _ALL = (
             *_BEST_BY_CLASS,
         ),
         steps=(
-            Step("netconv at 32 px", "netconv"),
             Step("vgg16 at 224 px", "vgg", {"pool": 7, "hidden": 4096}, 224),
             Step("inception at 224 px", "googlenet", {"stem": "imagenet"}, 224),
             Step("resnet at 224 px", "resnet", {"stem": "imagenet"}, 224),
-            Step("vgg16 at 32 px", "vgg"),
-            Step("inception at 32 px", "googlenet"),
-            Step("resnet, source", "resnet"),
+            *(Step(arm.name, arm.model, arm.options) for arm in _ARCHITECTURES),
         ),
         claims=(
             *(Claim(f"ResNet has the best accuracy (better than {other})", "val_acc", "resnet", other, "higher",
@@ -555,9 +559,9 @@ _ALL = (
         arms=(
             Arm("cnn1", "cnn4", {}),
             Arm("alex1", "alexnet", {}, full_only=True),
-            Arm("rex1", "rexnet", {}, images=_SMALL_RUN, full_only=True),
+            Arm("rex1", "rexnet", {}, _DEPTHWISE, images=_SMALL_RUN, full_only=True),
             Arm("can1", "coatnet", {}, {"lr": 3e-4}, images=_SMALL_RUN, full_only=True),
-            Arm("efficientnet", "efficientnet", {}, images=_SMALL_RUN, full_only=True),
+            Arm("efficientnet", "efficientnet", {}, _DEPTHWISE, images=_SMALL_RUN, full_only=True),
         ),
         quick=Budget(_SMALL, Recipe(epochs=4, batch_size=50, augment=_COMPETITION), seeds=1, train_per_class=50),
         full=Budget(

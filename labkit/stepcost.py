@@ -219,6 +219,38 @@ def values(lab: str, name: str, quantity: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
+def table(lab: str, names: Iterable[str]):
+    """Return a table of measured steps, one row a name: the medians over the times that each was measured.
+
+    The hours of an epoch are extrapolated from the steps. Introduced in lab 11.
+
+    Args:
+        lab: name of the lab.
+        names: of the steps; one that was not measured has a row that says "not run".
+    """
+    import pandas as pd
+
+    columns = ["images/s", "memory (MB)", "energy (J an image)", "an epoch, extrapolated (h)", "on"]
+    rows = {}
+    for name in names:
+        mine = [cost for cost in recorded(lab) if cost.name == name]
+        rows[name] = _medians(mine) if mine else ["not run"] * len(columns)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def _medians(costs: list[StepCost]) -> list[str]:
+    """Return the columns of `table` for the costs of one step."""
+    megabytes = [cost.memory / 1e6 for cost in costs if cost.memory is not None]
+    energy = [cost.joules_per_image for cost in costs if cost.joules is not None]
+    return [
+        f"{1 / median(cost.seconds_per_image for cost in costs):,.1f}",
+        f"{median(megabytes):,.0f}" if megabytes else "cannot be read",
+        f"{median(energy):.2g}" if energy else "cannot be read",
+        f"{median(cost.minutes_per_epoch for cost in costs) / 60:.2g}",
+        costs[0].device,
+    ]
+
+
 @dataclass(frozen=True)
 class CostClaim:
     """A sentence of a source about what a network costs, as something that measured steps can decide.
@@ -261,7 +293,7 @@ class CostClaim:
         """Return the mean ratio with its 95 % interval."""
         found = self.ratios()
         if len(found) < 2:
-            return "not run"
+            return "not measured" if recorded(self.lab) else "not run"
         low, high = ledger.interval(found)
         return f"× {ledger.summarise(found).mean:.2f} [{low:.2f}, {high:.2f}] (n = {len(found)})"
 
