@@ -116,17 +116,14 @@ def compare(name):
     if name in ledger.reported():
         title = f"{ledger.reported(name)['title']}: what it reports, and what we found"
         tables = [sources.compare_source(name), sources.claims_of(name)]
-        left = sources.not_in_a_lab(name)
     else:
         chosen = lab(name)
-        title, tables, left = chosen.title, [chosen.compare(), chosen.verdicts()], []
+        title, tables = chosen.title, [chosen.compare(), chosen.verdicts()]
     click.echo(title)
     with pd.option_context("display.width", 200, "display.max_rows", None, "display.max_colwidth", None):
         for table in tables:
             if len(table):
                 click.echo(f"\n{table.to_string()}")
-    if left:
-        click.echo(f"\nNot in a lab yet: {', '.join(left)}.")
     click.echo("\nours, recorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
 
 

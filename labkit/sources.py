@@ -8,6 +8,7 @@ from labkit.auditing import audit
 from labkit.experiments import labs
 
 COUNTED = "uchile.vgg_d"  # the one section whose figures are counted by hand, not trained
+NOT_A_RESULT = "not judged: it counts what the source trained"
 
 
 def compare_source(source: str):
@@ -31,6 +32,7 @@ def compare_source(source: str):
             table = lab.compare(source)
             for (arm, figure), row in table.iterrows():
                 rows.append((lab.name, arm, figure, row["reported"], row.iloc[1], row["verdict"]))
+    rows += [("no lab", section, name, f"{value:,}", "–", NOT_A_RESULT) for section, name, value in left_out(source)]
     columns = ["lab", "arm", "figure", "reported", "ours", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
 
@@ -65,8 +67,13 @@ def claims_of(source: str):
     return pd.DataFrame(rows, columns=["lab", "claim", "measured", "verdict"]).set_index(["lab", "claim"])
 
 
-def not_in_a_lab(source: str) -> list[str]:
-    """Return the sections of a source that no lab takes up yet."""
+def left_out(source: str) -> list[tuple[str, str, int]]:
+    """Return section, name and value of each figure of a source that no lab takes up: counts of its own trainings."""
     known = {section for lab in labs() for section in lab.sections}
-    sections = [name for name, value in ledger.reported(source).items() if isinstance(value, dict)]
-    return [name for name in sections if f"{source}.{name}" not in known]
+    return [
+        (section, name, value)
+        for section, figures in ledger.reported(source).items()
+        if isinstance(figures, dict) and f"{source}.{section}" not in known
+        for name, value in figures.items()
+        if isinstance(value, int)
+    ]

@@ -59,7 +59,7 @@ def test_the_command_compares_a_source_or_a_lab(capsys):
     code, out, _ = call(capsys, "compare", "udesa")
     assert not code
     assert "net1 does not beat the baseline" in out
-    assert "Not in a lab yet: " in out
+    assert "not judged: it counts what the source trained" in out
     code, out, _ = call(capsys, "compare", "04-depth")
     assert not code
     assert "1 conv" in out
@@ -67,6 +67,14 @@ def test_the_command_compares_a_source_or_a_lab(capsys):
     assert code
     assert "Traceback" not in said
     assert "compare" in commands.commands
+
+
+def test_a_section_without_a_lab_is_listed_and_not_judged():
+    said = ledger.reported("udesa", "runs")
+    listed = sources.compare_source("udesa").loc["no lab"]
+    assert listed["reported"].to_dict() == {("runs", name): str(count) for name, count in said.items()}
+    assert set(listed["verdict"]) == {sources.NOT_A_RESULT}
+    assert not sources.left_out("uchile")
 
 
 def test_an_unknown_source_is_refused():

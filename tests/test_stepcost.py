@@ -64,6 +64,14 @@ def test_costs_are_kept_and_read(results):
         values("11-architectures", "a", "time")
 
 
+def test_the_table_of_costs_says_what_is_missing(results):
+    save("11-architectures", [cost("a", 0.5, 100_000_000, 6.0), cost("a", 0.25, 200_000_000, 3.0), cost("b", 1.0)])
+    table = stepcost.table("11-architectures", ["a", "b", "c"])
+    assert table.loc["a"].tolist() == ["26.7", "150", "0.15", "0.42", "2 CPU threads"]
+    assert table.loc["b"].tolist() == ["10.0", "cannot be read", "cannot be read", "1.1", "2 CPU threads"]
+    assert set(table.loc["c"]) == {"not run"}
+
+
 def test_what_was_not_trained_says_how_long_it_would_take(results):
     assert not_trained("11-architectures", "resnet, source", 12) == "not run"
     save("11-architectures", [cost("resnet, source", 0.25)] * 2)  # 0.025 s an image: 16.7 min an epoch of 40,000
@@ -84,6 +92,7 @@ def test_claims_about_cost_are_decided_by_ratios(results):
     assert faster.decide([]) == "does not hold"
     assert slower.measured([]).startswith("× 2.01 [")
     assert energy_claim.decide([]) == "not measured: it cannot be read here"
+    assert energy_claim.measured([]) == "not measured"
     save("11-architectures", [cost(*pair) for pair in (("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", 1.0))])
     assert slower.decide([]) == faster.decide([]) == "unclear"
 
