@@ -131,7 +131,7 @@ _SOURCE_RESNET = {
     "epochs": 12, "batch_size": 10, "lr": 0.005, "momentum": 0.5, "weight_decay": 0.0, "schedule": "constant",
     "augment": (),
 }  # fmt: skip
-_BEST = {"epochs": 8, "batch_size": 64, "lr": 0.1}
+_BEST = {"epochs": 15, "batch_size": 64, "lr": 0.1}
 _ALL_IMAGES = {"train_per_class": None, "val_per_class": None}
 
 
