@@ -1,0 +1,69 @@
+"""Lab 11: what its records must hold, and that the page's sentences follow from them."""
+
+from labkit import stepcost
+from labkit.experiments import lab
+
+LAB = lab("11-architectures")
+RUNS = LAB.recorded()
+TRAINED = [arm.name for arm in LAB.arms if arm.name != "resnet, source"]
+
+
+def accuracies(arm: str, metric: str = "val_acc") -> list[float]:
+    return [run.value(metric) for run in RUNS if run.arm == arm]
+
+
+def test_three_seeds_of_every_architecture_but_the_source_s_own():
+    assert sorted((run.arm, run.seed) for run in RUNS) == sorted((arm, seed) for arm in TRAINED for seed in range(3))
+    for run in RUNS:
+        all_images = run.arm == "resnet, best"
+        assert run.data["train"]["images"] == (40_000 if all_images else 3_000)
+        assert run.data["val"]["images"] == (10_000 if all_images else 2_000)
+        assert len(run.history) == (15 if all_images else 5)
+
+
+def test_one_precision_in_one_lab():
+    assert len({run.device for run in RUNS}) == 1
+
+
+def test_the_source_s_best_result_is_beaten_by_every_seed():
+    source = {name: LAB.figures[i].value for i, name in ((0, "val_acc"), (3, "test_acc"))}
+    assert source == {"val_acc": 0.8581, "test_acc": 0.85}
+    for metric, reported in source.items():
+        assert min(accuracies("resnet, best", metric)) > reported
+
+
+def test_without_skip_connections_and_batch_norm_34_layers_guess():
+    assert max(accuracies("34 layers, neither")) < 0.15
+    assert min(accuracies("34 layers")) > 0.2
+
+
+def test_each_of_the_two_remedies_matters_and_no_use_of_the_heads_is_seen():
+    seen = LAB.differences("val_acc", against="34 layers")["seen"]
+    assert {seen[f"34 layers, {without}"] for without in ("no skip", "no batch norm", "neither")} == {"worse"}
+    assert LAB.differences("val_acc", against="inception").loc["inception, no heads", "seen"] == "no difference seen"
+
+
+def test_resnet_takes_about_a_hundred_times_the_seconds_of_a_small_cnn():
+    seconds = {arm: LAB.mean("seconds_per_epoch", arm).mean for arm in ("resnet", "netconv", "3 conv")}
+    assert 70 < seconds["resnet"] / seconds["netconv"] < 140
+    assert 70 < seconds["resnet"] / seconds["3 conv"] < 140
+
+
+def test_every_step_was_measured_five_times():
+    for step in LAB.steps:
+        assert len(stepcost.values(LAB.name, step.name, "seconds_per_image")) == 5
+        assert len(stepcost.values(LAB.name, step.name, "memory")) == 5
+
+
+def test_every_claim_is_decided_or_says_why_not():
+    verdicts = LAB.verdicts()["verdict"]
+    assert len(verdicts) == 11
+    energy = verdicts.index.str.contains("energy")
+    assert set(verdicts[~energy]) <= {"holds", "does not hold", "unclear"}
+    assert set(verdicts[energy]) <= {"holds", "does not hold", "unclear", "not measured: it cannot be read here"}
+
+
+def test_what_was_not_trained_says_what_it_would_cost():
+    table = LAB.compare()
+    assert len(table) == 14
+    assert all(said.startswith("not trained here: 12 epochs would take") for said in table["verdict"])
