@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from statistics import median
 
 from labkit import ledger, stepcost
 from labkit.errors import ConfigError, unknown
@@ -383,10 +382,9 @@ class Lab:
         elif full := self._own(self.recorded("full")):
             epochs = sorted({len(run.history) for run in full})
             runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
-            parts.append(
-                f"Full: {runs} on {self.full.images}, "
-                f"{median(run.value('minutes') for run in full):.1f} min each on {full[0].device}"
-            )
+            minutes = sum(run.value("minutes") for run in full)
+            whole = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
+            parts.append(f"Full: {runs} on {self.full.images}, {whole} in all on {full[0].device}")
         else:
             parts.append("Full: not run")
         return ". ".join(parts) + "."

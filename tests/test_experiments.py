@@ -21,6 +21,7 @@ from labkit.search import ValueClaim
 from labkit.stepcost import QUANTITIES, CostClaim
 from labkit.train import Recipe
 from tests.test_data import make_set, write_cifar10
+from tests.test_ledger import make_run
 
 
 @pytest.fixture
@@ -43,6 +44,15 @@ def test_every_lab_matches_what_its_source_reports():
                 assert arms <= {arm.name for arm in entry.arms}, entry.name
                 for name in arms:
                     assert set(figures[name]) <= {*ledger.METRICS, "epochs"}
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3600, "4.0 h in all"), (60, "4 min in all")])
+def test_the_cost_of_the_full_budget_is_that_of_all_its_runs(monkeypatch, seconds, said):
+    done = [make_run("p=0.5", seed) for seed in range(2)]  # two epochs each
+    for run in done:
+        run.history, run.device = [row | {"seconds": seconds} for row in run.history], "1 CPU thread"
+    monkeypatch.setattr(arms.Lab, "recorded", lambda self, budget: done)
+    assert f"Full: 2 runs of 2 epochs on cifar10, {said} on 1 CPU thread." in lab("03-dropout").cost()
 
 
 def test_every_claim_speaks_of_what_its_lab_has():

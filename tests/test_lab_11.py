@@ -1,6 +1,6 @@
 """Lab 11: what its records must hold, and that the page's sentences follow from them."""
 
-from labkit import stepcost
+from labkit import evaluate, ledger, stepcost
 from labkit.experiments import lab
 
 LAB = lab("11-architectures")
@@ -35,6 +35,15 @@ def test_the_source_s_best_result_is_beaten_by_every_seed():
 def test_without_skip_connections_and_batch_norm_34_layers_guess():
     assert max(accuracies("34 layers, neither")) < 0.15
     assert min(accuracies("34 layers")) > 0.2
+
+
+def test_cats_are_the_hardest_class_for_the_source_and_for_us():
+    reported = ledger.reported("udesa", "best")["test_per_class"]
+    assert min(reported, key=reported.get) == "cat"
+    for run in RUNS:
+        if run.arm == "resnet, best":
+            shares = evaluate.per_class(evaluate.recorded_confusion([run]))
+            assert list(reported)[int(shares.argmin())] == "cat"
 
 
 def test_each_of_the_two_remedies_matters_and_no_use_of_the_heads_is_seen():

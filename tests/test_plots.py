@@ -49,6 +49,13 @@ def test_curves_say_what_they_show():
     assert bundle["text/plain"].startswith("Figure: Line chart")
 
 
+def test_an_axis_of_epochs_has_whole_numbers(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("labkit.plots.runs.canvas", lambda: drawn.append(canvas()) or drawn[-1])
+    plots.curves(runs(), "loss")  # five epochs: halves would fit
+    assert all(tick == int(tick) for tick in drawn[0][1].get_xticks())
+
+
 def test_alternative_text_is_escaped():
     assert "&lt;b&gt; &quot;x&quot;" in plots.curves(runs(), "acc", title='<b> "x"')._repr_mimebundle_()["text/html"]
 
