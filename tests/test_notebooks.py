@@ -83,6 +83,14 @@ def test_addresses_are_the_projects(path):
     assert set(re.findall(r"github\.com/([\w-]+/[\w-]+)", text)) <= {repository}
 
 
+@each
+def test_no_cell_of_a_stored_table_is_cut_off(path):
+    for cell in cells(path, "code"):
+        for output in cell["outputs"]:
+            table = "".join(output.get("data", {}).get("text/html", ""))
+            assert not re.search(r"\.\.\.</t[dh]>", table), source(cell)
+
+
 def test_the_book_has_the_same_address():
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert config["sphinx"]["config"]["html_theme_options"]["repository_url"] == ADDRESS
