@@ -8,7 +8,7 @@ from dataclasses import replace
 from labkit.arms import Arm, Budget, Figure, Lab
 from labkit.augment import ColorJitter, Crop, Cutout, Flip, Perspective, Rotate
 from labkit.errors import unknown
-from labkit.evaluate import worst_classes, worst_pairs
+from labkit.evaluate import per_class, recorded_confusion, worst_classes, worst_pairs
 from labkit.ledger import Claim, Run
 from labkit.search import Search, ValueClaim, best, recorded
 from labkit.stepcost import CostClaim, Step
@@ -161,8 +161,7 @@ def _class_accuracy(number: int):
     """Return a metric: the share of the test images of one class that are named rightly."""
 
     def metric(run: Run) -> float:
-        row = run.final["test"]["confusion"][number]
-        return row[number] / sum(row)
+        return float(per_class(recorded_confusion([run]))[number])
 
     return metric
 

@@ -228,9 +228,9 @@ def table(lab: str, names: Iterable[str]):
     import pandas as pd
 
     columns = ["images/s", "memory (MB)", "energy (J an image)", "an epoch, extrapolated (h)", "on"]
-    rows = {}
+    costs, rows = recorded(lab), {}
     for name in names:
-        mine = [cost for cost in recorded(lab) if cost.name == name]
+        mine = [cost for cost in costs if cost.name == name]
         rows[name] = _medians(mine) if mine else ["not run"] * len(columns)
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

@@ -54,6 +54,11 @@ def test_an_axis_of_epochs_has_whole_numbers(monkeypatch):
     monkeypatch.setattr("labkit.plots.runs.canvas", lambda: drawn.append(canvas()) or drawn[-1])
     plots.curves(runs(), "loss")  # five epochs: halves would fit
     assert all(tick == int(tick) for tick in drawn[0][1].get_xticks())
+    brief = runs()
+    for run in brief:
+        run.history = [row | {"seconds": 0.1} for row in run.history]
+    plots.curves(brief, "loss", over="seconds")  # half a second in all has more places than 0 and 1
+    assert any(tick != int(tick) for tick in drawn[1][1].get_xticks())
 
 
 def test_alternative_text_is_escaped():

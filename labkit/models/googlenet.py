@@ -121,7 +121,7 @@ def conv(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1,
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False),
         nn.BatchNorm2d(out_channels, eps=0.001),
-        nn.ReLU(inplace=True),  # 57 maps fewer in memory
+        nn.ReLU(inplace=True),  # no second copy of the maps
     )
 
 
