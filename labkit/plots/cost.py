@@ -5,9 +5,7 @@ Not here: seconds, memory and energy of a training step (stepcost.py).
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from labkit.ledger import Run, plus_minus
+from labkit.ledger import Run, plus_minus, summarise
 from labkit.plots.answers import spread
 from labkit.plots.base import Picture, canvas
 from labkit.plots.runs import colours, images_of, not_run, seeds_of
@@ -36,12 +34,11 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
     axes.margins(x=0.15)
     said, points = [], []
     for arm, colour in colours(runs).items():
-        found = [run.value("val_acc") for run in runs if run.arm == arm]
+        found = summarise([run.value("val_acc") for run in runs if run.arm == arm])
         work = next(run.value("multiply_adds") for run in runs if run.arm == arm) / 1e6
-        mean, sd = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-        axes.errorbar(work, mean, yerr=sd or None, fmt="o", color=colour, capsize=3)
-        points.append((work, mean, arm, colour))
-        said.append(f"{arm}: {plus_minus(mean, sd)} at {work:,.1f} million.")
+        axes.errorbar(work, found.mean, yerr=found.sd or None, fmt="o", color=colour, capsize=3)
+        points.append((work, found.mean, arm, colour))
+        said.append(f"{arm}: {plus_minus(found.mean, found.sd)} at {work:,.1f} million.")
     head = f"{images}, {seeds_of(runs).replace('band', 'whisker')}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel("multiply-adds of an image (millions, log scale)")
