@@ -62,6 +62,7 @@ class Budget:
         seeds: number of runs of each arm, with seeds from 0.
         train_per_class: how many training images of each class are used; None for all.
         val_per_class: how many validation images of each class are used; None for all.
+        test_per_class: how many test images of each class are used; None for all.
         image_size: pixels that the images are resized to; None leaves them as they are.
         classes: the classes that are kept; empty for all.
         draw_split: whether each seed draws its own split between training and validation images.
@@ -77,14 +78,15 @@ class Budget:
     classes: tuple[str, ...] = ()
     draw_split: bool = False
     planes: bool = True
+    test_per_class: int | None = None
 
     @property
     def data(self) -> dict:
         """What `labkit.runner.prepare` takes, as a record keeps it."""
         wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
         others = {
-            "val_per_class": self.val_per_class, "image_size": self.image_size, "classes": list(self.classes),
-            "draw_split": self.draw_split,
+            "val_per_class": self.val_per_class, "test_per_class": self.test_per_class, "image_size": self.image_size,
+            "classes": list(self.classes), "draw_split": self.draw_split,
         }  # fmt: skip
         return wanted | {name: value for name, value in others.items() if value}
 

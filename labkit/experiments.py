@@ -210,7 +210,10 @@ _ALL_SEARCHES = (
     Search(
         name="14-hyperparameter-search",
         model="kernels", options={}, space=_KERNELS, also=_AT_48,
-        quick=Budget(_SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10),
+        # few images to judge on, too: of 138 networks that are trained on 100 images, judging them is most of the cost
+        quick=Budget(
+            _SMALL, Recipe(epochs=2, lr=2e-3), seeds=1, train_per_class=10, val_per_class=10, test_per_class=20,
+        ),
         full=Budget(
             "cifar10", replace(_SMALL_DATA, epochs=15, precision="auto"), seeds=1, train_per_class=65,
             val_per_class=100,

@@ -35,8 +35,8 @@ from labkit.train import (
 
 # what a run may ask of its images
 DATA = (
-    "name", "train_per_class", "val_per_class", "image_size", "shuffle_pixels", "classes", "draw_per_class",
-    "draw_split",
+    "name", "train_per_class", "val_per_class", "test_per_class", "image_size", "shuffle_pixels", "classes",
+    "draw_per_class", "draw_split",
 )  # fmt: skip
 
 
@@ -82,8 +82,8 @@ def prepare(wanted: dict, seed: int = 0) -> Splits:
     """Load the images of a run.
 
     Args:
-        wanted: name of the data set; and where they are asked for: train_per_class, val_per_class, image_size in
-            pixels, shuffle_pixels (the seed of the permutation), classes (the names of those to keep),
+        wanted: name of the data set; and where they are asked for: train_per_class, val_per_class, test_per_class,
+            image_size in pixels, shuffle_pixels (the seed of the permutation), classes (the names of those to keep),
             draw_per_class (training images of each class, drawn from the run's seed), draw_split (True: the split
             between training and validation is drawn from the run's seed).
         seed: of the run.
@@ -93,10 +93,9 @@ def prepare(wanted: dict, seed: int = 0) -> Splits:
         splits = Splits(*(part.only(*names) for part in splits))
     if few := wanted.get("draw_per_class"):
         splits = splits._replace(train=splits.train.per_class(few, seed))
-    if few := wanted.get("train_per_class"):
-        splits = splits._replace(train=splits.train.per_class(few))
-    if few := wanted.get("val_per_class"):
-        splits = splits._replace(val=splits.val.per_class(few))
+    for part in splits:
+        if few := wanted.get(f"{part.split}_per_class"):
+            splits = splits._replace(**{part.split: part.per_class(few)})
     if size := wanted.get("image_size"):
         splits = Splits(*(part.resized(size) for part in splits))
     if (seed := wanted.get("shuffle_pixels")) is not None:

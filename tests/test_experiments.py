@@ -291,10 +291,12 @@ def test_prepared_images_are_what_a_run_asked_for():
         "image_size": 20,
         "shuffle_pixels": 5,
     }
-    found = prepare(asked)
+    found, fewer = prepare(asked), prepare(asked | {"test_per_class": 11})
     assert [len(found.train), len(found.val), len(found.test)] == [70, 90, len(plain.test)]
+    assert [len(fewer.train), len(fewer.val), len(fewer.test)] == [70, 90, 110]
     assert {part.image_size for part in found} == {20}
     assert torch.equal(found.test.images, plain.test.resized(20).shuffled(5).images)
+    assert torch.equal(fewer.test.images, plain.test.per_class(11).resized(20).shuffled(5).images)
 
 
 def test_classes_are_kept_and_few_images_of_them_drawn_from_the_seed_of_the_run():
