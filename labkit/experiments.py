@@ -519,6 +519,11 @@ _ALL = (
             *(CostClaim(f"ResNet is faster than {other}", "11-architectures", "seconds_per_image", "resnet at 224 px",
                         f"{other} at 224 px", "lower", "udesa")
               for other in ("vgg16", "inception")),
+            # what the fourth source says of the network that it dropped; here beside the second's small CNN
+            Claim("ResNet gives poor results (worse than netconv)", "val_acc", "resnet", "netconv", "lower",
+                  source="urjc"),
+            Claim("ResNet is slow to learn (seconds per epoch, more than netconv)",
+                  "seconds_per_epoch", "resnet", "netconv", "higher", source="urjc"),
         ),
     ),
     Lab(
