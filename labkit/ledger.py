@@ -317,13 +317,20 @@ def measured(values: list[float]) -> str:
 
     >>> measured([0.1, 0.2, 0.3])
     '+0.200 [-0.048, +0.448] (n = 3)'
+    >>> measured([1_378_720.0])
+    '+1,378,720 (n = 1: no interval)'
     """
     if not values:
         return "not run"
     if len(values) == 1:
-        return f"{values[0]:+.3f} (n = 1: no interval)"
+        return f"{_signed(values[0])} (n = 1: no interval)"
     low, high = interval(values)
-    return f"{summarise(values).mean:+.3f} [{low:+.3f}, {high:+.3f}] (n = {len(values)})"
+    return f"{_signed(summarise(values).mean)} [{_signed(low)}, {_signed(high)}] (n = {len(values)})"
+
+
+def _signed(value: float) -> str:
+    """Return a difference with its sign; from a thousand on, decimals say nothing."""
+    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3f}"
 
 
 def judge(metric: str, differences: list[float]) -> str:
