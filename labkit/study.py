@@ -36,7 +36,10 @@ def grid_study(search: Search, budget: str, storage: str | None = None):
     return study
 
 
-def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str | None = None, pruner: str = "none"):
+def open_study(
+    search: Search, budget: str, sampler: str = "tpe", storage: str | None = None, pruner: str = "none",
+    seed: int | None = None,
+):  # fmt: skip
     """Open a study, made if need be.
 
     Args:
@@ -45,6 +48,7 @@ def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str |
         sampler: "grid", "random" or "tpe".
         storage: an address such as "postgresql://user:password@host/name"; a SQLite file in the cache if not given.
         pruner: "none", "median" or "hyperband"; stops points that fall behind, and is not for grids.
+        seed: of the sampler, so that one worker draws the same points again; None where several workers draw.
     """
     import optuna
 
@@ -58,7 +62,8 @@ def open_study(search: Search, budget: str, sampler: str = "tpe", storage: str |
     study = patiently(
         lambda: optuna.create_study(
             storage=open_storage(storage), study_name=name, direction=search.direction, load_if_exists=True,
-            sampler=getattr(optuna.samplers, SAMPLERS[sampler])(), pruner=getattr(optuna.pruners, PRUNERS[pruner])(),
+            sampler=getattr(optuna.samplers, SAMPLERS[sampler])(seed=seed),
+            pruner=getattr(optuna.pruners, PRUNERS[pruner])(),
         ),
         storage,
     )  # fmt: skip
@@ -96,12 +101,12 @@ class _Surplus(Exception):
 
 def work(
     search: Search, budget: str, *, sampler: str = "grid", trials: int | None = None, storage: str | None = None,
-    pruner: str = "none", device: str | None = None, report=None, callbacks=None,
+    pruner: str = "none", seed: int | None = None, device: str | None = None, report=None, callbacks=None,
 ) -> int:  # fmt: skip
     """Train points until none is left; any number of workers may do so at once. Introduced in lab 14.
 
     Args:
-        search, budget, sampler, storage, pruner: as in `open_study`.
+        search, budget, sampler, storage, pruner, seed: as in `open_study`.
         trials: how many points a sampler draws in all, over all workers; a grid has its own number.
         device: as in `labkit.fit`.
         report: called with the record of each finished run.
@@ -115,7 +120,7 @@ def work(
     study = (
         grid_study(search, budget, storage)
         if sampler == "grid"
-        else open_study(search, budget, sampler, storage, pruner)
+        else open_study(search, budget, sampler, storage, pruner, seed)
     )
     done = 0
 

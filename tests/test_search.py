@@ -120,6 +120,16 @@ def test_a_sampler_draws_as_many_as_asked_for():
     assert work(some, "quick", sampler="tpe", trials=4, device="cpu") == 1
 
 
+def test_a_sampler_with_a_seed_draws_the_same_points_again(tmp_path):
+    some, drawn = small({"recipe.lr": Range(1e-4, 1e-1, log=True)}), []
+    for number, seed in enumerate((5, 5, 6)):
+        found = []
+        storage = f"sqlite:///{tmp_path}/{number}.db"
+        work(some, "quick", sampler="tpe", trials=2, seed=seed, storage=storage, device="cpu", report=found.append)
+        drawn.append([run.recipe["lr"] for run in found])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_a_study_with_other_dimensions_is_refused():
     grid_study(small({"recipe.lr": (0.1, 0.01)}), "quick")
     with pytest.raises(ConfigError, match=r"exists with other dimensions: .*0\.01.*, not .*0\.001"):
