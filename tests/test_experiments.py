@@ -56,10 +56,11 @@ def test_the_cost_of_the_full_budget_is_that_of_all_its_runs(monkeypatch, second
 
 
 def test_every_claim_speaks_of_what_its_lab_has():
+    sources = {section.partition(".")[0] for entry in labs() for section in entry.sections}
     for entry in labs():
         arms, steps = {arm.name for arm in entry.arms}, {step.name for step in entry.steps}
         for claim in entry.claims:
-            assert any(section.startswith(f"{claim.source}.") for section in entry.sections)
+            assert claim.source in sources  # a lab may also judge what another lab's source says of its networks
             if isinstance(claim, CostClaim):
                 assert {claim.step, claim.against} <= steps
                 assert claim.lab == entry.name
