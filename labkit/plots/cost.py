@@ -26,11 +26,16 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
     Raises:
         ConfigError: runs of different data sets in one figure, or more arms than colours.
     """
+    from matplotlib import ticker
+
     if not runs:
         return not_run(title)
     images = images_of(runs)
     figure, axes = canvas()
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")  # 20 and 50, not 2 × 10¹ and 5 × 10¹
+    axes.minorticks_off()
     axes.margins(x=0.15)
     said, points = [], []
     for arm, colour in colours(runs).items():
