@@ -386,7 +386,7 @@ class Lab:
             runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
             minutes = sum(run.value("minutes") for run in full)
             whole = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
-            parts.append(f"Full: {runs} on {self.full.images}, {whole} in all on {full[0].device}")
+            parts.append(f"Full: {runs} on {self.full.images}, {whole} of training on {full[0].device}")
         else:
             parts.append("Full: not run")
         return ". ".join(parts) + "."

@@ -46,7 +46,7 @@ def test_every_lab_matches_what_its_source_reports():
                     assert set(figures[name]) <= {*ledger.METRICS, "epochs"}
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(3600, "4.0 h in all"), (60, "4 min in all")])
+@pytest.mark.parametrize(("seconds", "said"), [(3600, "4.0 h of training"), (60, "4 min of training")])
 def test_the_cost_of_the_full_budget_is_that_of_all_its_runs(monkeypatch, seconds, said):
     done = [make_run("p=0.5", seed) for seed in range(2)]  # two epochs each
     for run in done:
