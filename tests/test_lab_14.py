@@ -1,6 +1,8 @@
 """Lab 14: what the records of its two searches must hold, and that the page's sentences follow from them."""
 
-from labkit import search
+import math
+
+from labkit import ledger, search
 from labkit.experiments import lab
 from labkit.experiments import search as find
 
@@ -23,6 +25,24 @@ def test_the_points_learned_from_small_data():
         assert len(run.history) == 15
 
 
+def test_the_three_best_points_have_five_more_seeds():
+    top = search.best(POINTS, GRID, 3)
+    again = LAB.recorded("full", [run.arm for run in top])
+    for run in top:
+        assert sorted(one.seed for one in again if one.arm == run.arm) == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_three_best_points_fall_and_their_seeds_spread_further_than_they_lie_apart():
+    top = search.best(POINTS, GRID, 3)
+    chosen = [run.value("val_acc") for run in top]
+    assert max(chosen) - min(chosen) < 0.01
+    for run in top:
+        more = [one.value("val_acc") for one in LAB.recorded("full", [run.arm]) if one.seed > 0]
+        assert ledger.summarise(more).mean < run.value("val_acc")
+        assert max(more) - min(more) > 0.01
+        assert run.data["image_size"] == run.model["channels"] == 32
+
+
 def test_every_claim_is_decided():
     assert len(LAB.verdicts()) == 7
     assert set(LAB.verdicts()["verdict"]) <= {"holds", "does not hold", "unclear"}
@@ -31,3 +51,49 @@ def test_every_claim_is_decided():
 def test_the_number_of_runs_is_the_source_s():
     table = LAB.compare()
     assert table.loc[("all", "runs"), "verdict"] == "reproduced"
+
+
+ACC = {tuple(GRID.point_of(run).items()): run.value("val_acc") for run in POINTS}
+
+
+def gain(kernel: int, size: int) -> list[float]:
+    """Return what a kernel size gains over 3 at an input size, for each channels and batch size."""
+    found = []
+    for channels in (8, 16, 32):
+        for batch in (8, 16, 32):
+            rest = ("model.channels", channels), ("recipe.batch_size", batch)
+            one, three = ((("data.image_size", size), ("model.kernel_size", k), *rest) for k in (kernel, 3))
+            found.append(ACC[one] - ACC[three])
+    return found
+
+
+def judged(differences: list[float]) -> str:
+    return ledger.judge("val_acc", differences)
+
+
+def test_kernels_of_5_are_worse_at_32_pixels_and_the_change_to_larger_images_is_seen():
+    assert judged(gain(5, 32)) == "worse"
+    for size in (64, 90, 110, 128):
+        assert judged(gain(5, size)) == "no difference seen"
+        change = [large - small for large, small in zip(gain(5, size), gain(5, 32), strict=True)]
+        assert judged(change) == "better"
+
+
+def test_the_conclusions_survive_as_the_page_says():
+    verdicts = list(LAB.verdicts()["verdict"])
+    assert verdicts == ["does not hold", "does not hold", "unclear", "holds", "holds", "holds", "holds"]
+    assert judged(gain(4, 32)) == "no difference seen"
+
+
+def test_the_best_at_32_pixels_is_the_best_on_all_test_images_too():
+    best = {size: max(run.value("test_acc") for run in POINTS if run.data["image_size"] == size) for size in (32, 64)}
+    assert best[32] - best[64] > 0.6961 - 0.6795  # the source's distance, by which nobody chose here
+
+
+def test_the_table_of_rates_has_its_best_cell_inside_and_three_that_diverged():
+    cells = {(run.recipe["lr"], run.recipe["momentum"]): run.value("val_acc") for run in CELLS}
+    diverged = {cell for cell, acc in cells.items() if math.isnan(acc)}
+    assert diverged == {(0.1, 0.99), (0.1, 0.9), (0.005, 0.99)}
+    finite = {cell: acc for cell, acc in cells.items() if cell not in diverged}
+    assert max(finite, key=finite.get) == (0.001, 0.9)
+    assert abs(cells[0.001, 0.9] - cells[0.005, 0.9] - 0.05) < 0.01
