@@ -48,6 +48,7 @@ def test_a_page_has_its_parts(path):
     for part in (
         "**After this lab you can**",
         "## Predict",
+        "## Back to your prediction",
         "## Exercises",
         "## Summary",
         "**Further reading.**",
