@@ -219,14 +219,15 @@ def search(name, budget, sampler, trials, pruner, workers, storage, device, trac
     from labkit.experiments import search as find
     from labkit.search import recorded, table
     from labkit.storage import dashboard
+    from labkit.study import drawn
 
     chosen = find(name)
     crew.run(
         chosen, budget, workers, sampler=sampler, trials=trials, pruner=pruner, storage=storage, device=device,
         track=track,
     )  # fmt: skip
-    if sampler == "grid":
-        click.echo(table(recorded(chosen, budget), chosen).head(10).to_string())
+    found = recorded(chosen, budget) if sampler == "grid" else drawn(chosen, budget, sampler, storage)
+    click.echo(table(found, chosen).head(10).to_string())
     if track:
         click.echo(how_to_look(track))
     click.echo(dashboard(storage))

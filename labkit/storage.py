@@ -50,6 +50,7 @@ def open_storage(address: str | None):
     if address is None:
         address = default_storage()
         (cache_dir() / "searches").mkdir(parents=True, exist_ok=True)
+    address = address.replace("postgresql://", "postgresql+psycopg://")  # SQLAlchemy before 2.1 means another driver
     options = {"connect_args": {"timeout": LOCK_WAIT}} if _is_sqlite(address) else {"pool_pre_ping": True}
     return Storage(
         address, engine_kwargs=options, heartbeat_interval=HEARTBEAT, grace_period=PATIENCE,

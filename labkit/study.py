@@ -8,7 +8,7 @@ Not here: what a search is (search.py), the storage (storage.py), starting proce
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from labkit import ledger
 from labkit.errors import ConfigError, DivergedError, unknown
@@ -21,18 +21,19 @@ warnings.filterwarnings("ignore", message="IProgress not found")  # Optuna's imp
 
 SAMPLERS = {"grid": "RandomSampler", "random": "RandomSampler", "tpe": "TPESampler"}  # classes of optuna.samplers
 PRUNERS = {"none": "NopPruner", "median": "MedianPruner", "hyperband": "HyperbandPruner"}  # of optuna.pruners
+AHEAD = 8  # points of a grid that are put into the study at a time
 PAUSE = 2.0  # seconds between two looks at the storage while others still work
 
 
 def grid_study(search: Search, budget: str, storage: str | None = None):
-    """Open the study of a grid, made if need be, with every point in it. Introduced in lab 14.
+    """Open the study of a grid, made if need be, with its next points in it. Introduced in lab 14.
 
     Raises:
         ConfigError: the study exists with other dimensions or values.
         LabkitError: the storage cannot be reached.
     """
     study = open_study(search, budget, "grid", storage)
-    _add_missing(study, search)
+    _add_missing(study, search, study.get_trials(deepcopy=False))
     return study
 
 
@@ -79,13 +80,16 @@ def open_study(
     return study
 
 
-def _add_missing(study, search: Search) -> None:
-    """Put every point of a grid that nobody waits for, trains or has finished into the study."""
-    known = {trial.user_attrs.get("point") for trial in study.get_trials(deepcopy=False, states=_alive())}
-    for point in search.points():
-        name = point_name(point)
-        if name not in known:
-            study.enqueue_trial(point, user_attrs={"point": name, "values": point})
+def _add_missing(study, search: Search, trials: list) -> bool:
+    """Put the next points of a grid, which nobody waits for, trains or has finished, into the study; tell if any are.
+
+    Not all at once: Optuna reads every point that is not finished several times for each one that is trained.
+    """
+    known = {trial.user_attrs.get("point") for trial in trials if trial.state in _alive()}
+    missing = [point for point in search.points() if point_name(point) not in known]
+    for point in missing[:AHEAD]:
+        study.enqueue_trial(point, user_attrs={"point": point_name(point), "values": point})
+    return bool(missing)
 
 
 def _alive() -> tuple:
@@ -93,6 +97,23 @@ def _alive() -> tuple:
     from optuna.trial import TrialState
 
     return TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE
+
+
+def check_plan(sampler: str, trials: int | None, pruner: str) -> None:
+    """Refuse what a sampler cannot do, before anything is trained. Introduced in lab 14.
+
+    Raises:
+        ConfigError: a grid with a number of points or a pruner; another sampler without a number of points.
+    """
+    if sampler == "grid":
+        if trials is not None:
+            raise ConfigError(f"A grid has its own number of points, got {trials} trials. Leave trials out.")
+        if pruner != "none":
+            raise ConfigError(
+                f"A grid trains each point to its end, got the pruner {pruner!r}. Leave it out, or take tpe."
+            )
+    elif sampler in SAMPLERS and trials is None:  # an unknown one is named where the study is opened
+        raise ConfigError(f"The sampler {sampler} draws without end. Say how many points, such as 20 trials.")
 
 
 class _Surplus(Exception):
@@ -114,9 +135,14 @@ def work(
 
     Returns:
         How many points this worker trained.
+
+    Raises:
+        ConfigError: as `check_plan`; or the study exists with other dimensions.
+        LabkitError: the storage cannot be reached.
     """
     import optuna
 
+    check_plan(sampler, trials, pruner)
     study = (
         grid_study(search, budget, storage)
         if sampler == "grid"
@@ -156,40 +182,42 @@ def _train_one(study, objective: Callable) -> None:
             raise
 
 
-def _something_left(study, search: Search, sampler: str, trials: int | None) -> bool:
+def _something_left(study, search: Search, sampler: str, wanted: int | None) -> bool:
     """Wait until there is a point to train, and return True; False where all are finished."""
     from optuna.storages import fail_stale_trials
     from optuna.trial import TrialState
 
     while True:
-        fail_stale_trials(study)
-        if sampler == "grid":
-            _add_missing(study, search)
-        states = [trial.state for trial in study.get_trials(deepcopy=False)]
+        trials = study.get_trials(deepcopy=False)
+        states = [trial.state for trial in trials]
+        few = states.count(TrialState.WAITING) < AHEAD / 2
+        if sampler == "grid" and few and _add_missing(study, search, trials):
+            return True
         if TrialState.WAITING in states:
             return True
-        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < (trials or 0):
+        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < (wanted or 0):
             return True
         if TrialState.RUNNING not in states:
             return False
         time.sleep(PAUSE)  # another worker still trains; if it dies, its point comes back
+        fail_stale_trials(study)
 
 
 def _point(trial, search: Search, grid: bool) -> dict:
     """Return the point of a trial: the one that it was queued with, or a new one from the sampler."""
     if grid:
-        if "values" not in trial.user_attrs or _taken(trial):
+        told = trial.user_attrs  # read from the storage each time
+        if "values" not in told or _taken(trial, told["point"]):
             raise _Surplus
         for name in search.space:  # so that Optuna's figures know the dimensions
             trial.suggest_categorical(name, choices(search, name))
-        return trial.user_attrs["values"]
+        return told["values"]
     return {name: _draw(trial, name, values) for name, values in search.space.items()}
 
 
-def _taken(trial) -> bool:
+def _taken(trial, point: str) -> bool:
     """Tell whether an older trial of this point lives: two workers may have put it into the study at once."""
     older = trial.study.get_trials(deepcopy=False, states=_alive())
-    point = trial.user_attrs["point"]
     return any(one.user_attrs.get("point") == point and one.number < trial.number for one in older)
 
 
@@ -213,6 +241,17 @@ def train_point(
             raise optuna.TrialPruned
 
     return _train(search.run(point, budget, trial=trial.number), device, tell if prune else None, callbacks)
+
+
+def drawn(search: Search, budget: str, sampler: str, storage: str | None = None) -> Iterator[Run]:
+    """Yield the records of the points that a sampler drew and trained to their end. Introduced in lab 14."""
+    from optuna.trial import TrialState
+
+    study = open_study(search, budget, sampler, storage)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        point = {name: trial.params[name] for name in search.space}
+        if known := finished_record(search.run(point, budget)):
+            yield known
 
 
 def repeat(search: Search, point: dict, budget: str, seeds: Iterable[int], device: str | None = None) -> list[Run]:

@@ -10,7 +10,7 @@ import sys
 from labkit.callbacks import follower
 from labkit.errors import LabkitError
 from labkit.search import Search
-from labkit.study import grid_study, open_study, work
+from labkit.study import check_plan, grid_study, open_study, work
 
 
 def run(search: Search, budget: str, workers: int = 1, track: str | None = None, **how) -> None:
@@ -26,14 +26,16 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
         how: sampler, trials, pruner, storage and device, as in `labkit.study.work`.
 
     Raises:
+        ConfigError: as `labkit.study.check_plan`.
         LabkitError: workers died; says how many, and that the same call goes on.
     """
+    check_plan(how.get("sampler", "grid"), how.get("trials"), how.get("pruner", "none"))
     follower(track)  # a tracker that does not work is found before the storage is opened
     if how.get("sampler", "grid") == "grid":
         workers = min(workers, len(search.points()))  # more would have nothing to do
         grid_study(search, budget, how.get("storage"))  # before the workers, so that only one makes the tables
     else:
-        open_study(search, budget, how["sampler"], how.get("storage"), how.get("pruner") or "none")
+        open_study(search, budget, how["sampler"], how.get("storage"), how.get("pruner", "none"))
     if workers == 1:
         _work(search, budget, 0, track, how)
         return

@@ -21,6 +21,7 @@ GRID = search.Search(
 
 def main(address: str, heartbeat: int, pause: float = 0.0) -> None:
     storage.HEARTBEAT, storage.PATIENCE, study.PAUSE = heartbeat, 3 * heartbeat, 0.2
+    study.AHEAD = 3  # so that several workers put points into the study again and again
 
     def tell(run) -> None:
         print(f"finished {run.arm} trial {run.trial}", flush=True)

@@ -26,6 +26,8 @@ def call(capsys, *args):
         (["run", "03-dropout", "--seeds", "0"], "seeds must be at least 1"),
         (["run", "03-dropout", "--track", "mlflow"], "There is no tracker"),
         (["search", "14-hyperparameter-search", "--track", "mlflow"], "There is no tracker"),
+        (["search", "14-hyperparameter-search", "--sampler", "tpe"], "The sampler tpe draws without end"),
+        (["search", "14-hyperparameter-search", "--pruner", "median"], "A grid trains each point to its end"),
         (["compare", "nothing"], "There is no lab"),
         (["data", "fetch", "cifar"], "Did you mean 'cifar10'"),
         (["book", "now"], "`book` takes no arguments"),
@@ -124,3 +126,17 @@ def test_a_search_is_tracked_and_says_how_to_open_the_dashboard(capsys, monkeypa
     assert not code
     assert len(list(tmp_path.glob("tracking/test-grid/**/events.*"))) == 12
     assert out.splitlines()[-1].endswith(f"then optuna-dashboard sqlite:///{tmp_path}/searches/studies.db")
+
+
+def test_a_sampler_ends_with_the_table_of_what_it_drew(capsys, monkeypatch, tmp_path):
+    from labkit import experiments
+    from tests.search_worker import GRID
+
+    monkeypatch.setitem(experiments.SEARCHES, "test-grid", GRID)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    code, out, _ = call(
+        capsys, "search", "test-grid", "--device", "cpu", "--sampler", "random", "--trials", "3", "--pruner", "median"
+    )
+    assert not code
+    assert "val_acc" in out
+    assert [line.split()[0] for line in out.splitlines()[-4:]] == ["0", "1", "2", "Look"]

@@ -1,5 +1,6 @@
 """Search: what a grid is, what a storage keeps, and that no point is lost or doubled when processes are killed."""
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -11,14 +12,17 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from labkit import workers
 from labkit.errors import ConfigError, LabkitError
 from labkit.search import Range, Search, point_name, recorded
 from labkit.storage import without_password
-from labkit.study import grid_study, open_study, work
+from labkit.study import AHEAD, drawn, grid_study, open_study, train_point, work
 from labkit.train import Recipe
 from tests.search_worker import GRID, SMALL
 
@@ -93,6 +97,10 @@ def test_one_worker_trains_every_point_once_and_a_second_call_none():
     assert finished(grid_study(GRID, "quick")) == Counter({point_name(p): 1 for p in GRID.points()})
 
 
+def test_the_points_of_a_grid_enter_the_study_in_portions():
+    assert len(grid_study(GRID, "quick").trials) == AHEAD < len(GRID.points())
+
+
 def test_a_late_point_costs_the_storage_no_more_than_an_early_one(monkeypatch):
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
@@ -130,6 +138,67 @@ def test_a_sampler_with_a_seed_draws_the_same_points_again(tmp_path):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ({"trials": 5}, "A grid has its own number of points, got 5 trials"),
+        ({"pruner": "median"}, "A grid trains each point to its end, got the pruner 'median'"),
+        ({"sampler": "tpe"}, "The sampler tpe draws without end"),
+        ({"sampler": "tpe", "trials": 3, "pruner": "best"}, "There is no pruner 'best'"),
+        ({"sampler": "bayes"}, "There is no sampler 'bayes'"),
+    ],
+)
+@pytest.mark.parametrize("train", [work, workers.run])
+def test_what_a_sampler_cannot_do_is_refused(plan, says, train):
+    with pytest.raises(ConfigError, match=says):
+        train(GRID, "quick", **plan)
+
+
+def test_a_pruner_stops_points_that_fall_behind():
+    rates = {"recipe.lr": Range(1e-6, 1e-2, log=True)}
+    some = replace(small(rates), quick=replace(SMALL, recipe=Recipe(epochs=3, batch_size=20), train_per_class=20))
+    how = {"sampler": "random", "pruner": "median", "trials": 12, "seed": 0, "device": "cpu"}
+    trained = []
+    whole = work(some, "quick", report=trained.append, **how)
+    trials = open_study(some, "quick", "random").trials
+    pruned = [trial for trial in trials if trial.state.name == "PRUNED"]
+    assert pruned
+    assert whole == len(trained) == 12 - len(pruned)
+    assert all(len(run.history) == 3 for run in trained)
+    for trial in pruned:  # each was below the middle of those before it, at the same epoch
+        epoch = trial.last_step
+        before = [one.intermediate_values.get(epoch) for one in trials[: trial.number]]
+        assert epoch < 3 or trial.intermediate_values[epoch] < max(filter(None, before))
+    assert sorted(run.arm for run in drawn(some, "quick", "random")) == sorted(run.arm for run in trained)
+    assert work(some, "quick", **how) == 0
+
+
+class Dies:
+    """A callback that ends the process, as it were, after an epoch."""
+
+    def __init__(self, epoch: int):
+        self.epoch, self.seen = epoch, []
+
+    def __call__(self, row):
+        self.seen.append(row["epoch"])
+        if row["epoch"] == self.epoch:
+            raise KeyboardInterrupt
+
+    def close(self):
+        pass
+
+
+def test_a_point_is_trained_on_from_its_last_finished_epoch():
+    point, trial = GRID.points()[0], SimpleNamespace(number=7)
+    first, second = Dies(1), Dies(0)
+    with pytest.raises(KeyboardInterrupt):
+        train_point(GRID, point, "quick", trial, False, "cpu", lambda run: [first])
+    run = train_point(GRID, point, "quick", trial, False, "cpu", lambda run: [second])
+    assert (first.seen, second.seen) == ([1], [2])
+    assert [row["epoch"] for row in run.history] == [1, 2]
+    assert run.trial == 7
+
+
 def test_a_study_with_other_dimensions_is_refused():
     grid_study(small({"recipe.lr": (0.1, 0.01)}), "quick")
     with pytest.raises(ConfigError, match=r"exists with other dimensions: .*0\.01.*, not .*0\.001"):
@@ -142,7 +211,7 @@ def test_an_unreachable_storage_is_named_without_its_password(monkeypatch):
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     with pytest.raises(LabkitError) as caught:
-        open_study(GRID, "quick", storage=f"postgresql+psycopg://ada:secret@127.0.0.1:{port}/none")
+        open_study(GRID, "quick", storage=f"postgresql://ada:secret@127.0.0.1:{port}/none")
     assert "ada:***@127.0.0.1" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert without_password(None) == "the SQLite file in the cache"
@@ -169,7 +238,38 @@ def wait_for(worker, text: str) -> None:
     raise AssertionError(f"the worker ended without {text!r}: {''.join(said)}")
 
 
-def check_all_once(storage: str) -> None:
+def test_no_more_processes_than_points_are_started(monkeypatch, capfd):
+    process = multiprocessing.get_context("spawn").Process
+    started, start_one = [], process.start
+    monkeypatch.setattr(process, "start", lambda self: (started.append(self), start_one(self)))
+    two = small({"recipe.lr": (0.01, 0.001)})
+    workers.run(two, "quick", 5, device="cpu")
+    assert len(started) == 2
+    assert sorted(run.arm for run in recorded(two, "quick")) == ["lr=0.001", "lr=0.01"]
+    assert capfd.readouterr().out.count("trial ") == 2
+
+
+def test_dead_workers_are_counted_and_the_same_call_goes_on(monkeypatch):
+    monkeypatch.setattr("labkit.storage.HEARTBEAT", 1)  # here; the workers that die have the usual one
+    monkeypatch.setattr("labkit.storage.PATIENCE", 3)
+
+    def kill():
+        while not list(recorded(GRID, "quick")):
+            time.sleep(0.05)
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(LabkitError, match=r"2 of 2 workers died \(exit codes -9, -9\).*same command again"):
+        workers.run(GRID, "quick", 2, device="cpu")
+    killer.join()
+    assert 0 < len(list(recorded(GRID, "quick"))) < 12
+    workers.run(GRID, "quick", 1, device="cpu")
+    check_all_once(None)
+
+
+def check_all_once(storage: str | None) -> None:
     """Every point finished exactly once in the study, and has one whole record."""
     assert finished(grid_study(GRID, "quick", storage)) == Counter({point_name(p): 1 for p in GRID.points()})
     assert len(list(recorded(GRID, "quick"))) == 12
@@ -177,8 +277,8 @@ def check_all_once(storage: str) -> None:
 
 def test_sqlite_survives_two_killed_workers(tmp_path):
     storage = f"sqlite:///{tmp_path / 'studies.db'}"
-    workers = [start(storage, pause=0.3) for _ in range(2)]
-    for worker in workers:
+    crew = [start(storage, pause=0.3) for _ in range(2)]
+    for worker in crew:
         wait_for(worker, "finished")
         worker.send_signal(signal.SIGKILL)
         worker.wait()
@@ -261,7 +361,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"postgresql+psycopg://lab@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://lab@127.0.0.1:{self.port}/postgres"
 
     def call(self, program: str, *args: str) -> None:
         user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
@@ -304,17 +404,21 @@ def server():
         one.stop()
 
 
-def test_postgres_survives_killed_workers_and_a_killed_server(server):
-    workers = [start(server.address, pause=0.3) for _ in range(4)]
-    wait_for(workers[0], "finished")
-    workers[0].send_signal(signal.SIGKILL)
-    wait_for(workers[1], "finished")
+def test_postgres_survives_killed_workers_and_a_killed_server(server, monkeypatch, tmp_path):
+    crew = [start(server.address, pause=0.3) for _ in range(4)]
+    wait_for(crew[0], "finished")
+    crew[0].send_signal(signal.SIGKILL)
+    wait_for(crew[1], "finished")
     server.kill()
     server.start()
-    wait_for(workers[2], "finished")
-    workers[2].send_signal(signal.SIGKILL)
-    for worker in workers:
+    wait_for(crew[2], "finished")
+    crew[2].send_signal(signal.SIGKILL)
+    for worker in crew:
         worker.wait(timeout=120)
     last = start(server.address)
     assert "trained" in last.communicate(timeout=120)[0]
     check_all_once(server.address)
+    disturbed = {run.arm: run.value("val_acc") for run in recorded(GRID, "quick")}
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "undisturbed"))
+    assert "trained 12" in start(f"sqlite:///{tmp_path / 'undisturbed.db'}").communicate(timeout=120)[0]
+    assert disturbed == {run.arm: run.value("val_acc") for run in recorded(GRID, "quick")}
