@@ -1,8 +1,9 @@
 """Lab 14: what the records of its two searches must hold, and that the page's sentences follow from them."""
 
 import math
+from statistics import median
 
-from labkit import ledger, search
+from labkit import ledger, search, stepcost
 from labkit.experiments import lab
 from labkit.experiments import search as find
 
@@ -97,3 +98,8 @@ def test_the_table_of_rates_has_its_best_cell_inside_and_three_that_diverged():
     finite = {cell: acc for cell, acc in cells.items() if cell not in diverged}
     assert max(finite, key=finite.get) == (0.001, 0.9)
     assert abs(cells[0.001, 0.9] - cells[0.005, 0.9] - 0.05) < 0.01
+
+
+def test_twenty_resnets_would_take_as_long_as_the_page_says():
+    seconds = median(stepcost.values("11-architectures", "resnet, source", "seconds_per_image"))
+    assert 24 < 20 * 5 * 40_000 * seconds / 3600 < 28

@@ -451,6 +451,9 @@ def _interactive(picture: Picture, kind: str, runs: Sequence[Run], search: Searc
     figure.update_yaxes(automargin=True)  # long names
     if kind == "slice":
         figure.update_traces(marker_showscale=False)  # the number of a trial needs no key, and a phone has no room
+        figure.for_each_xaxis(lambda axis: axis.update(title_text=axis.title.text.replace("_", "<br>")))
+    if kind == "parallel_coordinate":
+        figure.update_layout(margin_b=90)  # its names lie aslant on a phone
     given = {"figure": json.loads(figure.to_json()), "script": SCRIPT}
     given["net"] = f"https://cdn.plot.ly/plotly-{get_plotlyjs_version()}.min.js"
     given["config"] = {"responsive": True, "displaylogo": False, "displayModeBar": False}
