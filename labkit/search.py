@@ -174,9 +174,9 @@ def choices(search: Search, name: str) -> list:
     return list(dict.fromkeys(values))
 
 
-def recorded(search: Search, budget: str = "full") -> Iterator[Run]:
-    """Yield the finished records of the points of a grid, in their order."""
-    for point in search.points():
+def recorded(search: Search, budget: str = "full", points: Iterable[dict] | None = None) -> Iterator[Run]:
+    """Yield the finished records of points, in their order; of those of the grid if none are named."""
+    for point in search.points() if points is None else points:
         if known := finished_record(search.run(point, budget)):
             yield known
 

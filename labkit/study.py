@@ -14,7 +14,7 @@ from labkit import ledger
 from labkit.errors import ConfigError, DivergedError, unknown
 from labkit.ledger import Run
 from labkit.runner import checkpoint_path, finished_record, train_run
-from labkit.search import Range, Search, choices, point_name
+from labkit.search import Range, Search, choices, point_name, recorded
 from labkit.storage import cause, open_storage, patiently
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # Optuna's import of a progress bar, in notebooks
@@ -195,7 +195,7 @@ def _something_left(study, search: Search, sampler: str, wanted: int | None) -> 
             return True
         if TrialState.WAITING in states:
             return True
-        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < (wanted or 0):
+        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < wanted:
             return True
         if TrialState.RUNNING not in states:
             return False
@@ -244,14 +244,11 @@ def train_point(
 
 
 def drawn(search: Search, budget: str, sampler: str, storage: str | None = None) -> Iterator[Run]:
-    """Yield the records of the points that a sampler drew and trained to their end. Introduced in lab 14."""
+    """Return the records of the points that a sampler drew and trained to their end. Introduced in lab 14."""
     from optuna.trial import TrialState
 
-    study = open_study(search, budget, sampler, storage)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        point = {name: trial.params[name] for name in search.space}
-        if known := finished_record(search.run(point, budget)):
-            yield known
+    trials = open_study(search, budget, sampler, storage).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return recorded(search, budget, [{name: trial.params[name] for name in search.space} for trial in trials])
 
 
 def repeat(search: Search, point: dict, budget: str, seeds: Iterable[int], device: str | None = None) -> list[Run]:
