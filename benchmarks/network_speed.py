@@ -72,7 +72,7 @@ def main(rounds: int) -> None:
             speed = time_steps(*how)
             if turn:  # the first round warms up
                 found[name].append(speed)
-    bf16 = labkit.train.pick_precision("auto", torch.device("cpu")) == "bf16"
+    bf16 = labkit.training.device.pick_precision("auto", torch.device("cpu")) == "bf16"
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, bf16 instructions: {'yes' if bf16 else 'no'}")
     for name, speeds in found.items():
         print(f"  {name:30} {statistics.median(speeds):6.0f} images/s   ({min(speeds):.0f} to {max(speeds):.0f})")

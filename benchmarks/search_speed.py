@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 
-from labkit.experiments import search
-from labkit.search import recorded
+from labkit.catalogue.index import search
+from labkit.search.grid import recorded
 
 NAME = "14-hyperparameter-search"
 LOOP = f"""

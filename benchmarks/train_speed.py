@@ -25,8 +25,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import labkit
-from labkit.augment import Crop, Flip
-from labkit.files import data_dir
+from labkit.base.files import data_dir
+from labkit.data.augment import Crop, Flip
 
 IMAGES, BATCH = 12_800, 128
 

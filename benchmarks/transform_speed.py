@@ -17,7 +17,7 @@ import torch
 from kornia import augmentation as kornia
 from torchvision.transforms import InterpolationMode, v2
 
-from labkit import augment
+from labkit.data import augment
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 SMOOTH = InterpolationMode.BILINEAR

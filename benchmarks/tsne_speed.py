@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import labkit
-from labkit.embed import PCA_TO, scores
+from labkit.analysis.embed import PCA_TO, scores
 
 
 def planes(rows: np.ndarray) -> dict:

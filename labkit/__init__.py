@@ -1,68 +1,104 @@
 """labkit: the library of the CNN coursework lab.
 
-Small on purpose: read it. The modules, in reading order: sizes, layers, counting, memory, hand_count,
-tracing, auditing; fetch, photos, augment, data, models, summaries, parallel, train, callbacks; ledger,
-evaluate, embed, energy, diagnose, competition, transfer, runner, stepcost, arms, search, storage, study,
-experiments, sources, plots, own_pictures, exercises; cli, workspace, authoring.
+Small on purpose: read it. Each package is one step of the data's way and imports only from those before it:
+
+base: errors, files, tables, checks
+arithmetic: sizes, layers, counting, memory, hand_count, formulas, tracing, auditing
+data: augment, download, folders, images
+records: ledger, statistics, reports, claims
+models: parts, cnn, mlp, gap, simple, alexnet, alexnet_224, netconv, vgg, googlenet, resnet, kernels, backbone,
+    from_timm
+training: history, optimizers, schedules, recipe, losses, distributed, device, progress, scoring, guards, checkpoint,
+    loop, trackers, diagnose
+analysis: predictions, embed, summaries, transfer
+experiments: read, energy, execute, cost, design
+search: grid, storage, queue, workers
+catalogue: index, sources
+plots: base, runs, answers, training, layers, images, cost, search, hover
+apps: exercises, competition, own_pictures, cli, workspace, authoring
+
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
-`import labkit` costs nothing; each name below is fetched when it is first used.
+`import labkit` costs nothing; each name below is fetched when it is first used. A module is reached by its name alone,
+too: `labkit.statistics.paired` is `labkit.records.statistics.paired`.
 """
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {  # public name: the module it lives in
-    "Batches": "data",
-    "History": "train",
-    "ImageSet": "data",
-    "LabkitError": "errors",
-    "Recipe": "train",
-    "Run": "ledger",
-    "VGG": "hand_count",
-    "adaptive_pool_out": "sizes",
-    "audit": "auditing",
+    "Batches": "data.images",
+    "History": "training.history",
+    "ImageSet": "data.images",
+    "LabkitError": "base.errors",
+    "Recipe": "training.recipe",
+    "Run": "records.ledger",
+    "VGG": "arithmetic.hand_count",
+    "adaptive_pool_out": "arithmetic.sizes",
+    "audit": "arithmetic.auditing",
     "available": "models",
     "build": "models",
-    "by_hand": "hand_count",
-    "check": "exercises",
-    "conv_out": "sizes",
-    "conv_transpose_out": "sizes",
-    "count": "counting",
-    "fit": "train",
-    "kernels_for": "sizes",
-    "lab": "experiments",
-    "labs": "experiments",
-    "load": "data",
-    "pool_out": "sizes",
-    "receptive_field": "layers",
-    "reported": "ledger",
-    "same_padding": "sizes",
-    "score": "train",
-    "smallest_input": "tracing",
-    "summary": "summaries",
-    "trace": "tracing",
-    "training_memory": "memory",
+    "by_hand": "arithmetic.hand_count",
+    "check": "apps.exercises",
+    "conv_out": "arithmetic.sizes",
+    "conv_transpose_out": "arithmetic.sizes",
+    "count": "arithmetic.counting",
+    "fit": "training.loop",
+    "kernels_for": "arithmetic.sizes",
+    "lab": "catalogue.index",
+    "labs": "catalogue.index",
+    "load": "data.images",
+    "pool_out": "arithmetic.sizes",
+    "receptive_field": "arithmetic.layers",
+    "reported": "records.reports",
+    "same_padding": "arithmetic.sizes",
+    "score": "training.scoring",
+    "smallest_input": "arithmetic.tracing",
+    "summary": "analysis.summaries",
+    "trace": "arithmetic.tracing",
+    "training_memory": "arithmetic.memory",
 }
-_MODULES = (
-    "arms", "auditing", "augment", "callbacks", "cli", "competition", "counting", "data", "diagnose", "embed",
-    "energy", "errors", "evaluate", "exercises", "experiments", "fetch", "files", "formulas", "hand_count",
-    "layers", "ledger", "memory", "models", "own_pictures", "parallel", "photos", "plots", "runner", "search",
-    "sizes", "sources", "stepcost", "storage", "study", "summaries", "tables", "tracing", "train", "transfer",
-    "workers",
-)  # fmt: skip
+_PACKAGES = ("base", "arithmetic", "data", "records", "models", "training", "analysis", "experiments", "search",
+             "catalogue", "plots", "apps")  # fmt: skip
+_MODULES = {  # modules that notebooks name: the package they lie in
+    "augment": "data",
+    "competition": "apps",
+    "cost": "experiments",
+    "design": "experiments",
+    "device": "training",
+    "diagnose": "training",
+    "distributed": "training",
+    "embed": "analysis",
+    "grid": "search",
+    "hand_count": "arithmetic",
+    "images": "data",
+    "index": "catalogue",
+    "layers": "arithmetic",
+    "predictions": "analysis",
+    "queue": "search",
+    "read": "experiments",
+    "reports": "records",
+    "schedules": "training",
+    "sizes": "arithmetic",
+    "statistics": "records",
+    "summaries": "analysis",
+    "trackers": "training",
+    "transfer": "analysis",
+}
 
 __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name):
-    """Fetch a public name or a module of the package when it is first asked for (PEP 562)."""
+    """Fetch a public name, a package or a module when it is first asked for (PEP 562)."""
     if name in _HOME:
         return getattr(import_module(f"labkit.{_HOME[name]}"), name)
-    if name in _MODULES:
+    if name in _PACKAGES:
         return import_module(f"labkit.{name}")
-    raise AttributeError(f"labkit has no {name!r}; it has {', '.join(sorted({*_HOME, *_MODULES}))}")
+    if name in _MODULES:
+        return import_module(f"labkit.{_MODULES[name]}.{name}")
+    raise AttributeError(f"labkit has no {name!r}; it has {', '.join(__dir__())}")
 
 
 def __dir__():
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted({"__version__", *_HOME, *_PACKAGES, *_MODULES})

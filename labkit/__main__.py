@@ -5,7 +5,7 @@
 
 import sys
 
-from labkit.errors import LabkitError
+from labkit.base.errors import LabkitError
 
 INTERRUPTED = 130  # the exit code that shells use for Ctrl-C
 
@@ -17,10 +17,10 @@ def main(args: list[str] | None = None) -> int:
     args = [a for a in args if a != "--traceback"]
     try:
         if args and args[0] in ("book", "test", "notebooks", "clean"):
-            from labkit import workspace
+            from labkit.apps import workspace
 
             return workspace.run(args)
-        from labkit.cli import commands
+        from labkit.apps.cli import commands
 
         return commands(args, standalone_mode=False) or 0
     except LabkitError as error:

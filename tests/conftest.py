@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import workspace
+from labkit.apps import workspace
 
 ROOT = Path(__file__).parent.parent
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."

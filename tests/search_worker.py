@@ -6,13 +6,13 @@ python -m tests.search_worker STORAGE HEARTBEAT [PAUSE]
 import sys
 import time
 
-from labkit import search, storage, study
-from labkit.arms import Budget
-from labkit.errors import LabkitError
-from labkit.train import Recipe
+from labkit.base.errors import LabkitError
+from labkit.experiments.design import Budget
+from labkit.search import grid, queue, storage
+from labkit.training.recipe import Recipe
 
 SMALL = Budget("fashion-mnist-small", Recipe(epochs=2, batch_size=20), 1, train_per_class=4)
-GRID = search.Search(
+GRID = grid.Search(
     name="test-grid", model="mlp", options={"hidden": [8]},
     space={"recipe.lr": (1e-3, 3e-3, 1e-2), "recipe.batch_size": (10, 20), "data.image_size": (8, 12)},
     quick=SMALL, full=SMALL,
@@ -20,8 +20,8 @@ GRID = search.Search(
 
 
 def main(address: str, heartbeat: int, pause: float = 0.0) -> None:
-    storage.HEARTBEAT, storage.PATIENCE, study.PAUSE = heartbeat, 3 * heartbeat, 0.2
-    study.AHEAD = 3  # so that several workers put points into the study again and again
+    storage.HEARTBEAT, storage.PATIENCE, queue.PAUSE = heartbeat, 3 * heartbeat, 0.2
+    queue.AHEAD = 3  # so that several workers put points into the study again and again
 
     def tell(run) -> None:
         print(f"finished {run.arm} trial {run.trial}", flush=True)
@@ -29,7 +29,7 @@ def main(address: str, heartbeat: int, pause: float = 0.0) -> None:
 
     print("working", flush=True)
     try:
-        print("trained", study.work(GRID, "quick", storage=address, device="cpu", report=tell), flush=True)
+        print("trained", queue.work(GRID, "quick", storage=address, device="cpu", report=tell), flush=True)
     except LabkitError as error:
         sys.exit(f"labkit: {error}")
 

@@ -1,4 +1,4 @@
-"""labkit.auditing: the mistakes of a real hand count, made-up ones of every kind, and formulas."""
+"""labkit.arithmetic.auditing: the mistakes of a real hand count, made-up ones of every kind, and formulas."""
 
 import random
 import tomllib
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.auditing import audit, mistakes
-from labkit.errors import ConfigError
-from labkit.formulas import evaluate
-from labkit.hand_count import VGG, by_hand
-from labkit.layers import Conv, Flatten, Linear, Pool
+from labkit.arithmetic.auditing import audit, mistakes
+from labkit.arithmetic.formulas import evaluate
+from labkit.arithmetic.hand_count import VGG, by_hand
+from labkit.arithmetic.layers import Conv, Flatten, Linear, Pool
+from labkit.base.errors import ConfigError
 
 REPORTED = next(
     source["vgg_d"]

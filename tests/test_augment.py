@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
-from labkit.augment import (
+from labkit.base.errors import ConfigError
+from labkit.data.augment import (
     TRANSFORMS,
     ColorJitter,
     Crop,
@@ -22,7 +23,6 @@ from labkit.augment import (
     apply_all,
     make,
 )
-from labkit.errors import ConfigError
 
 SMOOTH = InterpolationMode.BILINEAR
 DRAWN = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import workspace
+from labkit.apps import workspace
 
 ROOT = Path(__file__).parent.parent
 

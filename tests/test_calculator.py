@@ -1,4 +1,4 @@
-"""The output-size calculator of lab 02, in a real browser, against `labkit.sizes.conv_out`.
+"""The output-size calculator of lab 02, in a real browser, against `labkit.arithmetic.sizes.conv_out`.
 
 The page of the built book is tested as a local file; small pages made here show what one page cannot.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.sizes import conv_out
+from labkit.arithmetic.sizes import conv_out
 from tests.conftest import serving
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"

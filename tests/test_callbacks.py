@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from labkit.callbacks import TensorBoard, WandB, follower, tracker
-from labkit.errors import ConfigError, LabkitError
-from labkit.train import Recipe
+from labkit.base.errors import ConfigError, LabkitError
+from labkit.training.recipe import Recipe
+from labkit.training.trackers import TensorBoard, WandB, follower, tracker
 from tests.test_ledger import make_run
 from tests.test_train import run as train
 

@@ -3,8 +3,9 @@
 import pytest
 
 from labkit import __main__ as entry
-from labkit import fetch, files
-from labkit.errors import DataError
+from labkit.base import files
+from labkit.base.errors import DataError
+from labkit.data import download
 
 
 def call(capsys, *args):
@@ -51,7 +52,7 @@ def test_traceback_only_when_asked_for():
 def test_full_budget_without_data_says_how_to_get_it(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(files, "bundled", lambda name: tmp_path / name)
-    monkeypatch.setattr("labkit.ledger.bundled", lambda name: tmp_path / name)
+    monkeypatch.setattr("labkit.records.ledger.bundled", lambda name: tmp_path / name)
     code, _, err = call(capsys, "run", "03-dropout", "--budget", "full", "--seeds", "1")
     assert code == 1
     assert "labkit data fetch cifar10" in err
@@ -62,7 +63,7 @@ def test_ctrl_c_has_its_own_exit_code(capsys, monkeypatch):
     def stop(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("labkit.experiments.labs", stop)
+    monkeypatch.setattr("labkit.catalogue.index.labs", stop)
     code, _, err = call(capsys, "list")
     assert code == 130
     assert "the same command goes on from there" in err
@@ -83,7 +84,7 @@ def test_data_status_and_doctor(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     code, out, _ = call(capsys, "data", "status")
     assert not code
-    assert out.count("not ready") == len(fetch.SOURCES)
+    assert out.count("not ready") == len(download.SOURCES)
     code, out, _ = call(capsys, "doctor")
     assert not code
     assert "5,000 images" in out
@@ -93,7 +94,7 @@ def test_doctor_finds_a_damaged_bundle(capsys, monkeypatch):
     def damaged(_):
         raise DataError("it is damaged")
 
-    monkeypatch.setattr("labkit.data._load_bundled", damaged)
+    monkeypatch.setattr("labkit.data.images._load_bundled", damaged)
     code, out, _ = call(capsys, "doctor")
     assert code == 1
     assert "it is damaged" in out
@@ -102,12 +103,12 @@ def test_doctor_finds_a_damaged_bundle(capsys, monkeypatch):
 def test_tracking_switch_writes_event_files(capsys, monkeypatch, tmp_path):
     from dataclasses import replace
 
-    from labkit import experiments
-    from labkit.train import Recipe
+    from labkit.catalogue import index
+    from labkit.training.recipe import Recipe
 
-    whole = experiments.lab("03-dropout")
+    whole = index.lab("03-dropout")
     short = replace(whole, quick=replace(whole.quick, recipe=Recipe(epochs=1), train_per_class=5))
-    monkeypatch.setitem(experiments.LABS, "03-dropout", short)
+    monkeypatch.setitem(index.LABS, "03-dropout", short)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     code, out, _ = call(capsys, "run", "03-dropout", "--track", "tensorboard")
     assert not code
@@ -117,10 +118,10 @@ def test_tracking_switch_writes_event_files(capsys, monkeypatch, tmp_path):
 
 
 def test_a_search_is_tracked_and_says_how_to_open_the_dashboard(capsys, monkeypatch, tmp_path):
-    from labkit import experiments
+    from labkit.catalogue import index
     from tests.search_worker import GRID
 
-    monkeypatch.setitem(experiments.SEARCHES, "test-grid", GRID)
+    monkeypatch.setitem(index.SEARCHES, "test-grid", GRID)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     code, out, _ = call(capsys, "search", "test-grid", "--device", "cpu", "--track", "tensorboard")
     assert not code
@@ -129,10 +130,10 @@ def test_a_search_is_tracked_and_says_how_to_open_the_dashboard(capsys, monkeypa
 
 
 def test_a_sampler_ends_with_the_table_of_what_it_drew(capsys, monkeypatch, tmp_path):
-    from labkit import experiments
+    from labkit.catalogue import index
     from tests.search_worker import GRID
 
-    monkeypatch.setitem(experiments.SEARCHES, "test-grid", GRID)
+    monkeypatch.setitem(index.SEARCHES, "test-grid", GRID)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     code, out, _ = call(
         capsys, "search", "test-grid", "--device", "cpu", "--sampler", "random", "--trials", "3", "--pruner", "median"

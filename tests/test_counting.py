@@ -1,4 +1,4 @@
-"""labkit.counting, .memory and .hand_count against torch, torchvision and the published numbers."""
+"""labkit.arithmetic.counting, .memory and .hand_count against torch, torchvision and the published numbers."""
 
 import random
 
@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models import regnet
 
 import labkit
-from labkit.counting import (
+from labkit.arithmetic.counting import (
     attention_params,
     batch_norm_params,
     conv_params,
@@ -25,12 +25,12 @@ from labkit.counting import (
     lstm_params,
     multiply_adds_of,
 )
-from labkit.errors import ConfigError
-from labkit.formulas import evaluate
-from labkit.hand_count import MILLIONS, VGG, by_hand
-from labkit.layers import BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Linear, ReLU, as_layers
-from labkit.memory import training_memory
-from labkit.tracing import trace
+from labkit.arithmetic.formulas import evaluate
+from labkit.arithmetic.hand_count import MILLIONS, VGG, by_hand
+from labkit.arithmetic.layers import BatchNorm, Conv, ConvTranspose, Flatten, GroupNorm, Linear, ReLU, as_layers
+from labkit.arithmetic.memory import training_memory
+from labkit.arithmetic.tracing import trace
+from labkit.base.errors import ConfigError
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

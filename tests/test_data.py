@@ -13,12 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit import data, fetch
-from labkit.augment import Crop, Flip
-from labkit.data import Batches, ImageSet, load, stratified_split
-from labkit.errors import ConfigError, DataError
-from labkit.files import bundled
-from labkit.photos import read_photo
+from labkit.base.errors import ConfigError, DataError
+from labkit.base.files import bundled
+from labkit.data import download, images
+from labkit.data.augment import Crop, Flip
+from labkit.data.folders import read_photo
+from labkit.data.images import Batches, ImageSet, load, stratified_split
 from tests.test_photos import fill
 
 
@@ -44,12 +44,12 @@ def test_damaged_bundle_is_refused(tmp_path, damage):
     whole = bundled("fashion-mnist-small.npz").read_bytes()
     path.write_bytes(whole[:-100] if damage is None else damage)
     with pytest.raises(DataError, match="is damaged.*git checkout"):
-        data._load_bundled(path)
+        images._load_bundled(path)
 
 
 def test_missing_bundle_says_how_to_restore_it(tmp_path):
     with pytest.raises(DataError, match="git checkout -- data/none.npz"):
-        data._load_bundled(tmp_path / "none.npz")
+        images._load_bundled(tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ def write_cifar10(folder, monkeypatch, count=20):
     for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
         pixels = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
         (base / name).write_bytes(pickle.dumps({"data": pixels, "labels": [i % 10 for i in range(count)]}))
-    (base / "batches.meta").write_bytes(pickle.dumps({"label_names": list(data.CIFAR10_CLASSES)}))
+    (base / "batches.meta").write_bytes(pickle.dumps({"label_names": list(images.CIFAR10_CLASSES)}))
     md5 = {path.name: calculate_md5(path) for path in base.iterdir()}
     monkeypatch.setattr(CIFAR10, "train_list", [[f"data_batch_{i}", md5[f"data_batch_{i}"]] for i in range(1, 6)])
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", md5["test_batch"]]])
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5["batches.meta"]})
     for name, value in md5.items():
-        monkeypatch.setitem(fetch.SOURCES["cifar10"].files, name, value)
+        monkeypatch.setitem(download.SOURCES["cifar10"].files, name, value)
     return base
 
 
@@ -274,7 +274,7 @@ def test_mnist_layout_is_read(tmp_path, monkeypatch):
         (raw / f"{part}-images-idx3-ubyte").write_bytes(head + images)
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(np.array([0x801, count], ">u4").tobytes() + labels)
     for path in raw.iterdir():
-        monkeypatch.setitem(fetch.SOURCES["mnist"].files, path.name, calculate_md5(path))
+        monkeypatch.setitem(download.SOURCES["mnist"].files, path.name, calculate_md5(path))
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     train, val, test = load("mnist")
     assert (len(train), len(val), len(test)) == (40, 10, 20)
@@ -291,7 +291,7 @@ def test_hymenoptera_layout_is_read(tmp_path, monkeypatch):
         load("hymenoptera")
     for part, count in {"train": 5, "val": 3}.items():
         for name in ("ants", "bees"):
-            monkeypatch.setitem(fetch.SOURCES["hymenoptera"].counts, f"{part}/{name}", count)
+            monkeypatch.setitem(download.SOURCES["hymenoptera"].counts, f"{part}/{name}", count)
     train, val, test = load("hymenoptera")
     assert [(part.split, len(part)) for part in (train, val, test)] == [("train", 8), ("val", 2), ("test", 6)]
     assert train.classes == ("ants", "bees")

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from labkit import embed, train
-from labkit.data import ImageSet
-from labkit.embed import Scores, features, scores, separating_line, tsne
-from labkit.errors import ConfigError
+from labkit.analysis import embed
+from labkit.analysis.embed import Scores, features, scores, separating_line, tsne
+from labkit.base.errors import ConfigError
+from labkit.data.images import ImageSet
 from labkit.models import build
+from labkit.training import scoring
 from tests.test_data import make_set
 
 
@@ -51,7 +52,7 @@ def test_several_layers_take_one_pass_in_the_order_of_the_set(model, monkeypatch
     data = make_set(23)
     whole = features(model, data, ["features", "hidden"])
     assert sizes == [23]
-    monkeypatch.setattr(train, "EVAL_BATCH", 10)
+    monkeypatch.setattr(scoring, "EVAL_BATCH", 10)
     parts = features(model, data, ["features", "hidden"])
     assert sizes == [23, 10, 10, 3]
     for name, rows in whole.items():

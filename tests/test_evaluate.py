@@ -7,21 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from labkit import evaluate, train
-from labkit.data import ImageSet
-from labkit.errors import ConfigError
-from labkit.evaluate import (
-    Predictions,
-    confusion,
-    most_confused,
-    per_class,
-    predict,
-    recorded_confusion,
-    worst_classes,
-    worst_mistakes,
-    worst_pairs,
-)
+from labkit.analysis import predictions
+from labkit.analysis.predictions import Predictions, confusion, most_confused, predict, worst_mistakes
+from labkit.base.errors import ConfigError
+from labkit.data.images import ImageSet
+from labkit.experiments.read import per_class, recorded_confusion, worst_classes, worst_pairs
 from labkit.models import build
+from labkit.training import scoring
 from tests.test_data import make_set
 from tests.test_ledger import make_run
 
@@ -69,7 +61,7 @@ def test_the_batch_size_changes_no_answer(monkeypatch):
     torch.manual_seed(0)
     model, data = build("cnn", num_classes=4, image_size=12, blocks=1), make_set(53, size=12)
     whole = predict(model, data)
-    monkeypatch.setattr(train, "EVAL_BATCH", 7)
+    monkeypatch.setattr(scoring, "EVAL_BATCH", 7)
     parts = predict(model, data)
     assert parts.chances == pytest.approx(whole.chances, abs=1e-6)
     assert parts.labels.tolist() == data.labels.tolist()
@@ -175,7 +167,7 @@ def test_the_worst_mistakes_are_the_surest_ones_first():
 def test_accuracy_agrees_with_the_score_of_training():
     torch.manual_seed(0)
     model, data = build("cnn", num_classes=4, image_size=12, blocks=1), make_set(61, size=12)
-    scored = train.score(model, train.eval_batches(data, data.mean_std), confusion=True)
-    found = evaluate.predict(model, data)
+    scored = scoring.score(model, scoring.eval_batches(data, data.mean_std), confusion=True)
+    found = predictions.predict(model, data)
     assert found.acc == pytest.approx(scored["acc"])
     assert confusion(found).tolist() == scored["confusion"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.exercises import check
+from labkit.apps.exercises import check
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labkit import arms, ledger, runner
-from labkit.arms import Budget
-from labkit.data import Splits
-from labkit.errors import ConfigError
-from labkit.experiments import lab, labs
+from labkit.base.errors import ConfigError
+from labkit.catalogue.index import lab, labs
+from labkit.data.images import Splits
+from labkit.experiments import design, execute
+from labkit.experiments.cost import QUANTITIES, CostClaim
+from labkit.experiments.design import Budget
+from labkit.experiments.execute import prepare, same_training
 from labkit.models import build
-from labkit.runner import prepare, same_training
-from labkit.search import ValueClaim
-from labkit.stepcost import QUANTITIES, CostClaim
-from labkit.train import Recipe
+from labkit.records import ledger, reports
+from labkit.search.grid import ValueClaim
+from labkit.training.recipe import Recipe
 from tests.test_data import make_set, write_cifar10
 from tests.test_ledger import make_run
 
@@ -38,7 +39,7 @@ def test_every_lab_matches_what_its_source_reports():
         assert entry.title.endswith("?")
         declared = {figure.section for figure in entry.figures}
         for section in entry.sections:
-            figures = ledger.reported(*section.split("."))
+            figures = reports.reported(*section.split("."))
             arms = {name for name, value in figures.items() if isinstance(value, dict)}
             if section not in declared:
                 assert arms <= {arm.name for arm in entry.arms}, entry.name
@@ -51,7 +52,7 @@ def test_the_cost_of_the_full_budget_is_that_of_all_its_runs(monkeypatch, second
     done = [make_run("p=0.5", seed) for seed in range(2)]  # two epochs each
     for run in done:
         run.history, run.device = [row | {"seconds": seconds} for row in run.history], "1 CPU thread"
-    monkeypatch.setattr(arms.Lab, "recorded", lambda self, budget: done)
+    monkeypatch.setattr(design.Lab, "recorded", lambda self, budget: done)
     assert f"Full: 2 runs of 2 epochs on cifar10, {said} on 1 CPU thread." in lab("03-dropout").cost()
 
 
@@ -88,7 +89,7 @@ def numbers(figures: dict, above: tuple = ()) -> set[tuple]:
 
 def test_every_section_exists_and_its_numbers_belong_to_one_lab():
     sections = [section for entry in labs() for section in entry.sections]
-    with_numbers = [section for section in sections if numbers(ledger.reported(*section.split(".")))]
+    with_numbers = [section for section in sections if numbers(reports.reported(*section.split(".")))]
     assert len(with_numbers) == len(set(with_numbers))
     assert len(set(sections)) >= len(labs())
 
@@ -122,7 +123,7 @@ def test_all_numbers_of_a_source_have_a_figure(source):
     settings = {"epochs", "batch", "batch_size", "learning_rate", "momentum", "runs"}  # not what came out
     for entry in labs():
         for section in (s for s in entry.sections if s.startswith(f"{source}.") and entry.arms):
-            told = {keys for keys in numbers(ledger.reported(*section.split("."))) if keys[-1] not in settings}
+            told = {keys for keys in numbers(reports.reported(*section.split("."))) if keys[-1] not in settings}
             assert told <= {figure.key for figure in entry.reported_figures() if figure.section == section}, section
 
 
@@ -154,7 +155,7 @@ def test_transfer_runs_train_what_their_names_say():
     assert runs["scratch"].recipe["body_lr"] is None
     assert not runs["scratch"].model.get("pretrained")
     assert runs["fine_tuned"].recipe["body_lr"] == 1e-4
-    assert runs["pretrained_svm"].recipe["optimizer"] == "svm"
+    assert runs["pretrained_svm"].recipe["head"] == "svm"
     assert {run.data["draw_split"] for run in runs.values()} == {True}
     for arm, run in runs.items():
         if count := run.data.get("draw_per_class"):
@@ -196,7 +197,7 @@ def test_run_records_and_does_not_repeat(short, monkeypatch):
         assert record.seconds > 0
         assert record.images_per_second > 0
         assert record.versions["torch"]
-    monkeypatch.setattr(arms, "train_once", lambda *_: pytest.fail("trained twice"))
+    monkeypatch.setattr(design, "train_once", lambda *_: pytest.fail("trained twice"))
     assert short.run(progress=False) == runs
     assert short.recorded("quick") == runs
 
@@ -232,7 +233,7 @@ def test_plan_refuses_what_is_unknown(short, monkeypatch):
 
 
 def test_tables_say_not_run_where_nothing_was_run(short, monkeypatch, tmp_path):
-    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else arms.bundled(name))
+    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else design.bundled(name))
     table = short.compare()
     assert (table["verdict"] == "not run").all()
     assert (short.verdicts()["verdict"] == "not run").all()
@@ -340,22 +341,22 @@ def made_splits(size):
     ("model", "recipe", "layers"),
     [
         ({"name": "simple", "hidden": 4}, Recipe(epochs=2, batch_size=6), ["features", "hidden"]),
-        ({"name": "backbone", "pretrained": True}, Recipe(epochs=1, optimizer="svm"), ["body"]),
+        ({"name": "backbone", "pretrained": True}, Recipe(epochs=1, head="svm"), ["body"]),
     ],
 )
 def test_planes_and_trained_parameters_are_recorded(monkeypatch, tmp_path, model, recipe, layers):
     """By gradients or without them: the record has the same parts, and its scores are of the finished network."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr(runner, "prepare", lambda wanted, seed: made_splits(32))
+    monkeypatch.setattr(execute, "prepare", lambda wanted, seed: made_splits(32))
     planned = ledger.Run("x", "a", "quick", 0, model, {"name": "made"}, recipe.as_record(), embed=layers)
     seen = []
-    run = runner.train_run(
+    run = execute.train_run(
         planned, tmp_path / "r.json", progress=False, report=lambda run: seen.append(len(run.history))
     )
     assert seen == list(range(1, recipe.epochs + 1))
     assert ledger.read(tmp_path / "r.json") == run
     assert run.finished
-    assert run.value("trainable") == (2562 if recipe.optimizer == "svm" else run.value("params"))
+    assert run.value("trainable") == (2562 if recipe.head == "svm" else run.value("params"))
     assert list(run.final) == ["train", "val", "test", "embedding"]
     assert list(run.final["embedding"]["layers"]) == layers
     assert len(run.final["embedding"]["layers"][layers[-1]]["points"]) == 20
@@ -367,7 +368,7 @@ def test_planes_and_trained_parameters_are_recorded(monkeypatch, tmp_path, model
 
 
 def test_figures_that_stand_alone_are_compared_as_counts_or_to_their_last_digit(monkeypatch, tmp_path):
-    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else arms.bundled(name))
+    monkeypatch.setattr(ledger, "bundled", lambda name: tmp_path / name if name == "results" else design.bundled(name))
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     entry = lab("08-simple-cnn-mnist")
     for run in entry.plan("full", arms=["simple"]):

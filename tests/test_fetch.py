@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from labkit import fetch
-from labkit.errors import ConfigError, DataError
-from labkit.fetch import Archive, Source
+from labkit.base.errors import ConfigError, DataError
+from labkit.data import download
+from labkit.data.download import Archive, Source
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def host():
 def small(tmp_path, monkeypatch, host):
     """A data set of one archive with one file, known under the name "small"."""
     address, answers, asked = host
-    monkeypatch.setattr(fetch, "PAUSE", 0)
+    monkeypatch.setattr(download, "PAUSE", 0)
     inside = tmp_path / "small-files"
     inside.mkdir()
     (inside / "one").write_bytes(b"real bytes")
@@ -54,7 +54,7 @@ def small(tmp_path, monkeypatch, host):
     body = packed.read_bytes()
     archive = Archive("small.tar.gz", len(body), hashlib.md5(body).hexdigest(), (f"{address}/official/small.tar.gz",))
     files = {"one": hashlib.md5(b"real bytes").hexdigest()}
-    monkeypatch.setitem(fetch.SOURCES, "small", Source((archive,), "small-files", ".", files, {}))
+    monkeypatch.setitem(download.SOURCES, "small", Source((archive,), "small-files", ".", files, {}))
     root = tmp_path / "root"
     root.mkdir()
     return address, answers, asked, body, root
@@ -63,11 +63,11 @@ def small(tmp_path, monkeypatch, host):
 def test_fetch_retries_then_succeeds(small):
     address, answers, asked, body, root = small
     answers["/official/small.tar.gz"] = [(503, b""), (503, b""), (200, body)]
-    assert fetch.fetch("small", root=root) == root
+    assert download.fetch("small", root=root) == root
     assert (root / "small-files" / "one").read_bytes() == b"real bytes"
     assert asked.count("/official/small.tar.gz") >= 3
     asked.clear()
-    fetch.fetch("small", root=root)
+    download.fetch("small", root=root)
     assert asked == []  # nothing is downloaded twice
 
 
@@ -75,16 +75,16 @@ def test_mirror_comes_first_and_wrong_bytes_are_refused(small):
     address, answers, asked, body, root = small
     answers["/mirror/small.tar.gz"] = [(200, b"something else")]
     answers["/official/small.tar.gz"] = [(200, body)]
-    fetch.fetch("small", mirrors=(f"{address}/mirror",), root=root)
+    download.fetch("small", mirrors=(f"{address}/mirror",), root=root)
     assert asked[0] == "/mirror/small.tar.gz"
     assert asked[-1] == "/official/small.tar.gz"
-    assert not list(fetch.faults("small", root))
+    assert not list(download.faults("small", root))
 
 
 def test_failure_names_every_address_and_the_way_by_hand(small):
     address, answers, _, body, root = small
     with pytest.raises(DataError) as error:
-        fetch.fetch("small", mirrors=(f"{address}/m/small.tar.gz",), root=root)
+        download.fetch("small", mirrors=(f"{address}/m/small.tar.gz",), root=root)
     text = str(error.value)
     for part in (
         "/m/small.tar.gz",
@@ -100,7 +100,7 @@ def test_failure_names_every_address_and_the_way_by_hand(small):
 def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     with pytest.raises(DataError) as error:
-        fetch.require("cifar10")
+        download.require("cifar10")
     text = str(error.value)
     for part in ("cifar-10-batches-py is missing", "labkit data fetch cifar10", "LABKIT_DATA", "170,498,071 bytes",
                  "c58f30108f718f92721af3b95e74349a", "cifar-10-python.tar.gz"):  # fmt: skip
@@ -109,7 +109,7 @@ def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
 
 def test_photographs_are_counted(tmp_path):
     (tmp_path / "hymenoptera_data" / "train" / "ants").mkdir(parents=True)
-    found = list(fetch.faults("hymenoptera", tmp_path))
+    found = list(download.faults("hymenoptera", tmp_path))
     assert len(found) == 4
     assert "holds 0 photographs, expected 123" in found[0]
 
@@ -117,12 +117,12 @@ def test_photographs_are_counted(tmp_path):
 def test_checksums_are_torchvisions():
     from torchvision.datasets import CIFAR10, MNIST
 
-    cifar = fetch.SOURCES["cifar10"]
+    cifar = download.SOURCES["cifar10"]
     assert cifar.archives[0].md5 == CIFAR10.tgz_md5
     assert all(cifar.files[name] == md5 for name, md5 in [*CIFAR10.train_list, *CIFAR10.test_list])
-    assert [(a.filename, a.md5) for a in fetch.SOURCES["mnist"].archives] == MNIST.resources
+    assert [(a.filename, a.md5) for a in download.SOURCES["mnist"].archives] == MNIST.resources
 
 
 def test_unknown_set():
     with pytest.raises(ConfigError, match="Did you mean 'cifar10'"):
-        fetch.fetch("cifar")
+        download.fetch("cifar")

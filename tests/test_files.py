@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from labkit import files
-from labkit.errors import ConfigError, LabkitError, unknown
+from labkit.base import files
+from labkit.base.errors import ConfigError, LabkitError, unknown
 
 
 def test_unknown_names_the_nearest():
@@ -50,7 +50,7 @@ def test_labkit_data_must_be_a_folder(monkeypatch, tmp_path):
 def test_import_needs_nothing_but_python():
     """The two commands run on a bare Python: neither the package nor workspace.py may import anything else."""
     code = (
-        "import sys; before = set(sys.modules); import labkit, labkit.workspace, labkit.__main__;"
+        "import sys; before = set(sys.modules); import labkit, labkit.apps.workspace, labkit.__main__;"
         "new = {m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names);"
         "sys.exit(f'imported {new}' if new != {'labkit'} else 0)"
     )

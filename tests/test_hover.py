@@ -10,8 +10,8 @@ from PIL import Image
 from plotly.offline import get_plotlyjs_version
 
 from labkit import plots
-from labkit.data import ImageSet
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
+from labkit.data.images import ImageSet
 from labkit.plots.hover import SCRIPT, SYMBOLS, copy_script, sheet
 from tests.conftest import serving
 

@@ -4,12 +4,12 @@ import pytest
 
 from labkit import __main__ as entry
 from labkit import plots
-from labkit.data import load
-from labkit.errors import ConfigError
-from labkit.experiments import lab
-from labkit.hand_count import VGG
-from labkit.layers import Conv, Pool
-from labkit.tracing import trace
+from labkit.arithmetic.hand_count import VGG
+from labkit.arithmetic.layers import Conv, Pool
+from labkit.arithmetic.tracing import trace
+from labkit.base.errors import ConfigError
+from labkit.catalogue.index import lab
+from labkit.data.images import load
 from tests.test_notebooks import ROOT, cells, source, tags
 
 

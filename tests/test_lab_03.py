@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
 from labkit.models import build
 from tests.test_notebooks import ROOT, cells, source
 

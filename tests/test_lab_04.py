@@ -2,10 +2,10 @@
 
 import pytest
 
-from labkit.experiments import lab
-from labkit.ledger import reported
+from labkit.arithmetic.tracing import trace
+from labkit.catalogue.index import lab
 from labkit.models import build
-from labkit.tracing import trace
+from labkit.records.reports import reported
 
 LAB = lab("04-depth")
 RUNS = LAB.recorded()

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labkit.data import load
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
+from labkit.data.images import load
+from labkit.experiments.execute import prepare
 from labkit.models import build
-from labkit.runner import prepare
-from labkit.train import Recipe, fit
+from labkit.training.loop import fit
+from labkit.training.recipe import Recipe
 
 LAB = lab("05-mlp-comparison")
 RUNS = LAB.recorded()

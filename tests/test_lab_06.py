@@ -1,7 +1,7 @@
 """Lab 06: what its records must hold."""
 
-from labkit.experiments import lab
-from labkit.ledger import summarise
+from labkit.catalogue.index import lab
+from labkit.records.statistics import summarise
 
 LAB = lab("06-augmentation")
 RUNS = LAB.recorded()

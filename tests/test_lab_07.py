@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from labkit.data import load
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
+from labkit.data.images import load
 from labkit.models import build
 
 LAB = lab("07-gap-net")

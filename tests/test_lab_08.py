@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from labkit.counting import count
-from labkit.data import load
-from labkit.experiments import lab
+from labkit.arithmetic.counting import count
+from labkit.catalogue.index import lab
+from labkit.data.images import load
 from labkit.models import build
 
 LAB = lab("08-simple-cnn-mnist")

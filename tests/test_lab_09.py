@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
 
 LAB = lab("09-alexnet")
 RUNS = LAB.recorded()

@@ -1,7 +1,7 @@
 """Lab 10: what its records must hold."""
 
-from labkit.experiments import lab
-from labkit.ledger import interval, paired
+from labkit.catalogue.index import lab
+from labkit.records.statistics import interval, paired
 
 LAB = lab("10-transfer-learning")
 RUNS = LAB.recorded()

@@ -1,7 +1,8 @@
 """Lab 11: what its records must hold, and that the page's sentences follow from them."""
 
-from labkit import evaluate, ledger, stepcost
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
+from labkit.experiments import cost, read
+from labkit.records import reports
 
 LAB = lab("11-architectures")
 RUNS = LAB.recorded()
@@ -26,7 +27,7 @@ def test_one_precision_in_one_lab():
 
 
 def test_the_source_s_best_result_is_beaten_by_every_seed():
-    best = ledger.reported("udesa", "best")
+    best = reports.reported("udesa", "best")
     assert (best["val_acc_end"], best["test_acc"]) == (0.8581, 0.85)
     assert min(accuracies("resnet, best", "val_acc")) > best["val_acc_end"]
     assert min(accuracies("resnet, best", "test_acc")) > best["test_acc"]
@@ -38,11 +39,11 @@ def test_without_skip_connections_and_batch_norm_34_layers_guess():
 
 
 def test_cats_are_the_hardest_class_for_the_source_and_for_us():
-    reported = ledger.reported("udesa", "best")["test_per_class"]
+    reported = reports.reported("udesa", "best")["test_per_class"]
     assert min(reported, key=reported.get) == "cat"
     for run in RUNS:
         if run.arm == "resnet, best":
-            shares = evaluate.per_class(evaluate.recorded_confusion([run]))
+            shares = read.per_class(read.recorded_confusion([run]))
             assert list(reported)[int(shares.argmin())] == "cat"
 
 
@@ -60,8 +61,8 @@ def test_resnet_takes_about_a_hundred_times_the_seconds_of_a_small_cnn():
 
 def test_every_step_was_measured_five_times():
     for step in LAB.steps:
-        assert len(stepcost.values(LAB.name, step.name, "seconds_per_image")) == 5
-        assert len(stepcost.values(LAB.name, step.name, "memory")) == 5
+        assert len(cost.values(LAB.name, step.name, "seconds_per_image")) == 5
+        assert len(cost.values(LAB.name, step.name, "memory")) == 5
 
 
 def test_every_claim_is_decided_or_says_why_not():

@@ -1,6 +1,6 @@
 """Lab 12: what its records must hold, and that the page's explanations follow from them."""
 
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
 
 LAB = lab("12-training-choices")
 RUNS = LAB.recorded()

@@ -1,6 +1,6 @@
 """Lab 13: what its records must hold, and that the page's sentences follow from them."""
 
-from labkit.experiments import lab
+from labkit.catalogue.index import lab
 
 LAB = lab("13-competition")
 RUNS = LAB.recorded()

@@ -3,18 +3,20 @@
 import math
 from statistics import median
 
-from labkit import ledger, search, stepcost
-from labkit.experiments import lab
-from labkit.experiments import search as find
+from labkit.catalogue.index import lab
+from labkit.catalogue.index import search as find
+from labkit.experiments import cost
+from labkit.records import statistics
+from labkit.search import grid
 
 LAB = lab("14-hyperparameter-search")
 GRID, RATES = find("14-hyperparameter-search"), find("14-lr-momentum")
-POINTS, CELLS = list(search.recorded(GRID)), list(search.recorded(RATES))
+POINTS, CELLS = list(grid.recorded(GRID)), list(grid.recorded(RATES))
 
 
 def test_every_point_of_both_grids_was_trained_once():
-    for grid, runs, count in ((GRID, POINTS, 138), (RATES, CELLS, 20)):
-        assert sorted(run.arm for run in runs) == sorted(search.point_name(point) for point in grid.points())
+    for search, runs, count in ((GRID, POINTS, 138), (RATES, CELLS, 20)):
+        assert sorted(run.arm for run in runs) == sorted(grid.point_name(point) for point in search.points())
         assert len(runs) == count
         assert sorted(run.trial for run in runs) == sorted({run.trial for run in runs})
 
@@ -27,19 +29,19 @@ def test_the_points_learned_from_small_data():
 
 
 def test_the_three_best_points_have_five_more_seeds():
-    top = search.best(POINTS, GRID, 3)
+    top = grid.best(POINTS, GRID, 3)
     again = LAB.recorded("full", [run.arm for run in top])
     for run in top:
         assert sorted(one.seed for one in again if one.arm == run.arm) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_three_best_points_fall_and_their_seeds_spread_further_than_they_lie_apart():
-    top = search.best(POINTS, GRID, 3)
+    top = grid.best(POINTS, GRID, 3)
     chosen = [run.value("val_acc") for run in top]
     assert max(chosen) - min(chosen) < 0.01
     for run in top:
         more = [one.value("val_acc") for one in LAB.recorded("full", [run.arm]) if one.seed > 0]
-        assert ledger.summarise(more).mean < run.value("val_acc")
+        assert statistics.summarise(more).mean < run.value("val_acc")
         assert max(more) - min(more) > 0.01
         assert run.data["image_size"] == run.model["channels"] == 32
 
@@ -69,7 +71,7 @@ def gain(kernel: int, size: int) -> list[float]:
 
 
 def judged(differences: list[float]) -> str:
-    return ledger.judge("val_acc", differences)
+    return statistics.judge("val_acc", differences)
 
 
 def test_kernels_of_5_are_worse_at_32_pixels_and_the_change_to_larger_images_is_seen():
@@ -101,5 +103,5 @@ def test_the_table_of_rates_has_its_best_cell_inside_and_three_that_diverged():
 
 
 def test_twenty_resnets_would_take_as_long_as_the_page_says():
-    seconds = median(stepcost.values("11-architectures", "resnet, source", "seconds_per_image"))
+    seconds = median(cost.values("11-architectures", "resnet, source", "seconds_per_image"))
     assert 24 < 20 * 5 * 40_000 * seconds / 3600 < 28

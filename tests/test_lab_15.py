@@ -1,9 +1,9 @@
 """Lab 15: its pairs differ in what the page says, and the page's sentences follow from its records."""
 
-from labkit import ledger
-from labkit.counting import count
-from labkit.experiments import lab
+from labkit.arithmetic.counting import count
+from labkit.catalogue.index import lab
 from labkit.models import build
+from labkit.records import statistics
 
 LAB = lab("15-dilation")
 RUNS = LAB.recorded()
@@ -31,7 +31,7 @@ def test_every_claim_is_decided():
 
 
 def seen(one: str, other: str) -> str:
-    return ledger.judge("val_acc", ledger.paired(RUNS, "val_acc", one, other))
+    return statistics.judge("val_acc", statistics.paired(RUNS, "val_acc", one, other))
 
 
 def test_dilation_helps_the_kernel_that_sees_15_pixels_and_hurts_the_one_that_sees_22():

@@ -9,23 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from labkit.errors import ConfigError, DataError
-from labkit.ledger import (
-    METRICS,
-    WHOLE,
-    Claim,
-    Run,
-    decimals,
-    interval,
-    judge,
-    paired,
-    read,
-    record_path,
-    reported,
-    summarise,
-    verdict,
-    verdict_about,
-)
+from labkit.base.errors import ConfigError, DataError
+from labkit.records.claims import Claim, verdict, verdict_about
+from labkit.records.ledger import METRICS, WHOLE, Run, read, record_path
+from labkit.records.reports import decimals, reported
+from labkit.records.statistics import interval, judge, paired, summarise
 
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 

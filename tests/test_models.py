@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.counting import count
-from labkit.errors import ConfigError, DataError
+from labkit.arithmetic.counting import count
+from labkit.base.errors import ConfigError, DataError
 from labkit.models import available, build
 from labkit.models.backbone import KNOWN, imagenet_network
-from labkit.train import with_auxiliary
+from labkit.training.losses import with_auxiliary
 
 
 def inverted(entering: int, leaving: int, kernel: int, times: int = 1) -> int:

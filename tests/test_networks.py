@@ -12,14 +12,17 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision import models as torchvision_models
 
-from labkit.counting import count
-from labkit.data import Batches
-from labkit.errors import ConfigError
-from labkit.hand_count import VGG as TABLES
+from labkit.arithmetic.counting import count
+from labkit.arithmetic.hand_count import VGG as TABLES
+from labkit.base.errors import ConfigError
+from labkit.data.images import Batches
 from labkit.models import build
 from labkit.models.parts import MeanPool, windows
 from labkit.models.resnet import Block
-from labkit.train import AUXILIARY, Recipe, fit, score, with_auxiliary
+from labkit.training.loop import fit
+from labkit.training.losses import AUXILIARY, with_auxiliary
+from labkit.training.recipe import Recipe
+from labkit.training.scoring import score
 from tests.test_data import make_set
 
 # --- against torchvision ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from labkit.experiments import LABS
+from labkit.catalogue.index import LABS
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -14,14 +14,22 @@ import torch
 from PIL import Image
 
 from labkit import __main__ as entry
-from labkit import own_pictures
-from labkit.data import ImageSet
-from labkit.errors import ConfigError, DataError
-from labkit.evaluate import predict
+from labkit.analysis.predictions import predict
+from labkit.analysis.transfer import ROUTES, Route, wilson
+from labkit.apps import own_pictures
+from labkit.apps.own_pictures import (
+    FORMAT,
+    Pictures,
+    load_model,
+    open_pictures,
+    predict_files,
+    save_model,
+    write_report,
+)
+from labkit.base.errors import ConfigError, DataError
+from labkit.data.folders import read_photo
+from labkit.data.images import ImageSet
 from labkit.models import build
-from labkit.own_pictures import FORMAT, Pictures, load_model, open_pictures, predict_files, save_model, write_report
-from labkit.photos import read_photo
-from labkit.transfer import ROUTES, Route, wilson
 from tests.test_cli import call
 from tests.test_evaluate import Brightness
 from tests.test_photos import bad, save

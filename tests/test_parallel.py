@@ -17,13 +17,15 @@ import torch
 from torch import nn
 
 from labkit import __main__ as entry
-from labkit import experiments, parallel
-from labkit.arms import Arm, Budget
-from labkit.augment import Crop, Flip
-from labkit.data import load
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
+from labkit.catalogue import index
+from labkit.data.augment import Crop, Flip
+from labkit.data.images import load
+from labkit.experiments.design import Arm, Budget
 from labkit.models import build
-from labkit.train import Recipe, fit
+from labkit.training import distributed
+from labkit.training.loop import fit
+from labkit.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 300  # seconds; only a process that hangs takes so long
@@ -85,14 +87,14 @@ def main(what: str, *args: str) -> int:
     if what == "run":
         tell_writes(f"rank {os.environ['RANK']}")
         return run_lab(*args)
-    with parallel.together(lambda: torch.device("cpu")):
+    with distributed.together(lambda: torch.device("cpu")):
         done = {name: train_case(*case) for name, case in CASES.items()}
         done["batch norm"] = train_case(lambda: mlp(batch_norm=True), Recipe(epochs=2, batch_size=20, **SGD))
         try:
             train_case(lambda: mlp(batch_norm=True), Recipe(epochs=1, batch_size=43))
         except ConfigError as error:
             done["refused"] = str(error)
-        torch.save(done, Path(args[0]) / f"rank-{parallel.rank()}.pt")
+        torch.save(done, Path(args[0]) / f"rank-{distributed.rank()}.pt")
     return 0
 
 
@@ -112,7 +114,7 @@ def run_lab(*args: str) -> int:
     """Run the command line on a small lab."""
     small = Budget("fashion-mnist-small", Recipe(epochs=20, batch_size=9, **SGD), 1, train_per_class=30)
     arms = (Arm("a", "mlp", {"hidden": [8]}), Arm("b", "mlp", {"hidden": [4]}, {"epochs": 2}))
-    experiments.LABS["03-dropout"] = replace(experiments.lab("03-dropout"), arms=arms, quick=small)
+    index.LABS["03-dropout"] = replace(index.lab("03-dropout"), arms=arms, quick=small)
     return entry.main(["run", *args, "--device", "cpu"])
 
 
@@ -211,7 +213,7 @@ def test_the_command_line_trains_together_and_the_first_process_writes(undisturb
     assert set(written) == {("rank 0", "json"), ("rank 0", "pt")}
 
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
-    monkeypatch.setitem(experiments.LABS, "03-dropout", experiments.lab("03-dropout"))
+    monkeypatch.setitem(index.LABS, "03-dropout", index.lab("03-dropout"))
     assert run_lab("03-dropout", "--budget", "quick") == 0
     for arm in "ab":
         shared, alone = record(cache, arm), record(tmp_path, arm)

@@ -14,10 +14,10 @@ from PIL import Image, ImageCms, ImageFilter
 from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms.v2 import functional as tv
 
-from labkit import fetch, photos
-from labkit.errors import ConfigError, DataError
-from labkit.files import data_dir
-from labkit.photos import Photos, duplicates, parts, read_folder, read_photo
+from labkit.base.errors import ConfigError, DataError
+from labkit.base.files import data_dir
+from labkit.data import download, folders
+from labkit.data.folders import Photos, duplicates, parts, read_folder, read_photo
 
 ORIENTATION = 0x0112  # the EXIF note on how the camera was held
 TO_STORED = {  # orientation: what turns the upright picture into the one that the camera stores
@@ -374,7 +374,7 @@ def test_a_damaged_exif_note_counts_as_none(tmp_path):
 
 
 def test_extensions_are_torchvisions_and_gif():
-    assert (*IMG_EXTENSIONS, ".gif") == photos.EXTENSIONS
+    assert (*IMG_EXTENSIONS, ".gif") == folders.EXTENSIONS
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
@@ -409,7 +409,7 @@ def test_default_size_is_224(tmp_path):
 def test_what_is_read_and_what_is_ignored(tmp_path):
     root = fill(tmp_path / "set", count=1)
     plain = picture(9)
-    for i, extension in enumerate(photos.EXTENSIONS):
+    for i, extension in enumerate(folders.EXTENSIONS):
         save(plain, root / "ants" / f"e{i}{extension.upper() if i % 2 else extension}")
     save(plain, root / "ants" / "Ameise im Grünen ü 蟻.JPeG", format="JPEG")
     for name in (".hidden.png", ".sub/a.png", "sub/._b.png"):
@@ -421,7 +421,7 @@ def test_what_is_read_and_what_is_ignored(tmp_path):
     (root / "bees" / "folder.png").mkdir()
     found = read_folder(root, 8)
     assert found.classes == ("ants", "bees")
-    assert found.labels.bincount().tolist() == [2 + len(photos.EXTENSIONS), 1]
+    assert found.labels.bincount().tolist() == [2 + len(folders.EXTENSIONS), 1]
     assert "Ameise im Grünen ü 蟻.JPeG" in {path.name for path in found.files}
 
 
@@ -644,7 +644,7 @@ def test_duplicates_of_different_sizes_are_refused(tmp_path):
 
 def test_ants_and_bees():
     """The photographs as they are fetched: 70 ants and 83 bees for validation."""
-    if missing := list(fetch.faults("hymenoptera")):
+    if missing := list(download.faults("hymenoptera")):
         pytest.skip(f"{missing[0]}; get it: labkit data fetch hymenoptera")
     found = parts(data_dir() / "hymenoptera_data")
     assert list(found) == ["train", "val"]

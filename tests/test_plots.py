@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from labkit import plots
-from labkit.augment import Cutout, Flip, Rotate
-from labkit.data import ImageSet, load
-from labkit.errors import ConfigError
-from labkit.experiments import lab
+from labkit.base.errors import ConfigError
+from labkit.catalogue.index import lab
+from labkit.data.augment import Cutout, Flip, Rotate
+from labkit.data.images import ImageSet, load
 from labkit.models import build
 from labkit.plots import cost
 from labkit.plots.base import canvas

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from labkit import plots
-from labkit.data import ImageSet
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
+from labkit.data.images import ImageSet
 from labkit.plots.answers import COLOURS, MOST_CLASSES, SHAPES, medians, spread
 
 CLASSES = ("ant", "bee", "cat")

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from labkit import plots
-from labkit.arms import Budget
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
+from labkit.experiments.design import Budget
 from labkit.plots.hover import copy_script
-from labkit.search import Range, Search, as_study, best, by_value, point_name, recorded
-from labkit.study import work
-from labkit.train import Recipe
+from labkit.search.grid import Range, Search, as_study, best, by_value, point_name, recorded
+from labkit.search.queue import work
+from labkit.training.recipe import Recipe
 from tests.test_hover import BOOK, PAGE
 
 SMALL = Budget("fashion-mnist-small", Recipe(epochs=2, optimizer="sgd"), 1, train_per_class=4)
@@ -160,7 +160,7 @@ def test_a_point_that_diverges_is_finished_once_and_drawn_as_such(monkeypatch, t
 def test_values_are_compared_at_equal_settings_of_all_others():
     runs = grid_records()
     runs.append(record(GRID, GRID.points()[0], 0.9, seed=1))  # a repeat must not count twice
-    from labkit.ledger import paired
+    from labkit.records.statistics import paired
 
     sizes = by_value(runs, GRID, "data.image_size")
     assert paired(sizes, "val_acc", "image_size=64", "image_size=32") == pytest.approx([0.1] * 6)

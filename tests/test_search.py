@@ -19,12 +19,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import workers
-from labkit.errors import ConfigError, LabkitError
-from labkit.search import Range, Search, point_name, recorded
-from labkit.storage import without_password
-from labkit.study import AHEAD, drawn, grid_study, open_study, train_point, work
-from labkit.train import Recipe
+from labkit.base.errors import ConfigError, LabkitError
+from labkit.search import workers
+from labkit.search.grid import Range, Search, point_name, recorded
+from labkit.search.queue import AHEAD, drawn, grid_study, open_study, train_point, work
+from labkit.search.storage import without_password
+from labkit.training.recipe import Recipe
 from tests.search_worker import GRID, SMALL
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("labkit.study.PAUSE", 0.1)
+    monkeypatch.setattr("labkit.search.queue.PAUSE", 0.1)
 
 
 def small(space, **more) -> Search:
@@ -251,8 +251,8 @@ def test_no_more_processes_than_points_are_started(monkeypatch, capfd):
 
 
 def test_dead_workers_are_counted_and_the_same_call_goes_on(monkeypatch):
-    monkeypatch.setattr("labkit.storage.HEARTBEAT", 1)  # here; the workers that die have the usual one
-    monkeypatch.setattr("labkit.storage.PATIENCE", 3)
+    monkeypatch.setattr("labkit.search.storage.HEARTBEAT", 1)  # here; the workers that die have the usual one
+    monkeypatch.setattr("labkit.search.storage.PATIENCE", 3)
 
     def kill():
         while not list(recorded(GRID, "quick")):
@@ -333,10 +333,10 @@ def test_a_locked_file_is_waited_for_and_then_named(tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / "studies.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    monkeypatch.setattr("labkit.storage.LOCK_WAIT", 0)
+    monkeypatch.setattr("labkit.search.storage.LOCK_WAIT", 0)
     with pytest.raises(LabkitError, match=r"studies\.db cannot be used: database is locked\. Is there room .* hold"):
         work(GRID, "quick", storage=storage, device="cpu")
-    monkeypatch.setattr("labkit.storage.LOCK_WAIT", 60)
+    monkeypatch.setattr("labkit.search.storage.LOCK_WAIT", 60)
     threading.Timer(1.0, lambda: other.execute("ROLLBACK")).start()
     assert work(GRID, "quick", storage=storage, device="cpu") == 12
     check_all_once(storage)

@@ -1,4 +1,4 @@
-"""labkit.sizes and labkit.layers against torch, on thousands of random settings, impossible ones included."""
+"""labkit.arithmetic.sizes and labkit.arithmetic.layers against torch, on thousands of random settings, impossible ones included."""
 
 import random
 import subprocess
@@ -12,9 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import labkit
-from labkit.errors import ConfigError
-from labkit.hand_count import VGG
-from labkit.layers import (
+from labkit.arithmetic.hand_count import VGG
+from labkit.arithmetic.layers import (
     AdaptivePool,
     Conv,
     ConvTranspose,
@@ -26,8 +25,9 @@ from labkit.layers import (
     as_layers,
     receptive_field,
 )
-from labkit.sizes import adaptive_pool_out, conv_out, conv_transpose_out, kernels_for, pool_out, same_padding
-from labkit.tracing import smallest_input, trace
+from labkit.arithmetic.sizes import adaptive_pool_out, conv_out, conv_transpose_out, kernels_for, pool_out, same_padding
+from labkit.arithmetic.tracing import smallest_input, trace
+from labkit.base.errors import ConfigError
 
 SETTINGS = 2_100  # of each family: 700 for each number of axes
 FORWARD = {
@@ -351,7 +351,7 @@ def test_everything_but_summary_runs_without_torch():
 import sys
 for name in ("torch", "torchvision", "numpy", "pandas"): sys.modules[name] = None
 import labkit
-from labkit.layers import Conv, Pool
+from labkit.arithmetic.layers import Conv, Pool
 assert labkit.conv_out(32, 3) == 30 and labkit.pool_out(32, 2) == 16
 assert labkit.by_hand("D").total == labkit.count(labkit.VGG["D"], 224).total == 138_357_544
 assert labkit.audit([(l.name, l.formula, l.count) for l in labkit.by_hand("D").lines], 138_357_544).ok
@@ -359,7 +359,7 @@ assert labkit.trace([Conv(8, 3), Pool(2)], 32).out_shape == (8, 15, 15)
 assert labkit.receptive_field([Conv(8, 3), Pool(2)]).size == 4
 assert labkit.training_memory(10, 10).total == 200
 assert labkit.smallest_input(labkit.VGG["D"]) == 32
-import labkit.auditing, labkit.tracing, labkit.counting, labkit.formulas, labkit.hand_count, labkit.memory
+from labkit.arithmetic import auditing, counting, formulas, hand_count, memory, tracing
 assert all(callable(getattr(labkit, name)) for name in ("audit", "trace", "count", "by_hand"))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -367,12 +367,12 @@ assert all(callable(getattr(labkit, name)) for name in ("audit", "trace", "count
 
 
 def test_public_names_are_the_functions_even_after_their_modules_are_imported():
-    import labkit.auditing
-    import labkit.summaries
-    import labkit.tracing
+    import labkit.analysis.summaries
+    import labkit.arithmetic.auditing
+    import labkit.arithmetic.tracing
 
     for name in ("audit", "count", "trace", "summary", "by_hand", "receptive_field", "adaptive_pool_out"):
         assert callable(getattr(labkit, name)), name
-    assert labkit.audit is labkit.auditing.audit
-    assert labkit.trace is labkit.tracing.trace
-    assert labkit.summary is labkit.summaries.summary
+    assert labkit.audit is labkit.arithmetic.auditing.audit
+    assert labkit.trace is labkit.arithmetic.tracing.trace
+    assert labkit.summary is labkit.analysis.summaries.summary

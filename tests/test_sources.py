@@ -2,9 +2,11 @@
 
 import pytest
 
-from labkit import auditing, ledger, sources
-from labkit.cli import commands
-from labkit.errors import ConfigError
+from labkit.apps.cli import commands
+from labkit.arithmetic import auditing
+from labkit.base.errors import ConfigError
+from labkit.catalogue import sources
+from labkit.records import reports
 from tests.test_cli import call
 
 SECTIONS = {
@@ -15,7 +17,7 @@ SECTIONS = {
 
 def test_every_figure_of_the_first_source_has_a_row():
     table = sources.compare_source("uchile")
-    reported = ledger.reported("uchile")
+    reported = reports.reported("uchile")
     for section, lab in SECTIONS.items():
         if section == "vgg_d":
             continue
@@ -33,7 +35,7 @@ def test_every_figure_of_the_first_source_has_a_row():
 
 def test_the_hand_count_is_judged_line_by_line():
     rows = sources.counted()
-    said = ledger.reported("uchile", "vgg_d")
+    said = reports.reported("uchile", "vgg_d")
     assert [int(row[2].replace(",", "")) for row in rows[:16]] == [line[2] for line in said["lines"]]
     assert sum(int(row[3].replace(",", "")) for row in rows[:16]) == said["correct_total"] == 138_357_544
     assert rows[16][3] == "138,357,544"
@@ -45,7 +47,7 @@ def test_the_hand_count_is_judged_line_by_line():
 def test_every_claim_of_the_first_source_is_decided():
     claims = sources.claims_of("uchile")
     labs = set(claims.index.get_level_values("lab"))
-    said = {SECTIONS[n] for n, v in ledger.reported("uchile").items() if isinstance(v, dict) and "claim" in v}
+    said = {SECTIONS[n] for n, v in reports.reported("uchile").items() if isinstance(v, dict) and "claim" in v}
     assert labs == said
     assert set(claims["verdict"]) <= {"holds", "does not hold", "unclear", "not run"}
 
@@ -70,7 +72,7 @@ def test_the_command_compares_a_source_or_a_lab(capsys):
 
 
 def test_a_section_without_a_lab_is_listed_and_not_judged():
-    said = ledger.reported("udesa", "runs")
+    said = reports.reported("udesa", "runs")
     listed = sources.compare_source("udesa").loc["no lab"]
     assert listed["reported"].to_dict() == {("runs", name): str(count) for name, count in said.items()}
     assert set(listed["verdict"]) == {sources.NOT_A_RESULT}

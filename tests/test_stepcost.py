@@ -8,11 +8,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from labkit import energy, stepcost
-from labkit.cli import commands
-from labkit.errors import ConfigError, LabkitError
-from labkit.experiments import lab
-from labkit.stepcost import CostClaim, Step, StepCost, measure, not_trained, recorded, save, values
+from labkit.apps.cli import commands
+from labkit.base.errors import ConfigError, LabkitError
+from labkit.catalogue.index import lab
+from labkit.experiments import cost, energy
+from labkit.experiments.cost import CostClaim, Step, StepCost, measure, not_trained, recorded, save, values
 
 SMALL = Step("small", "cnn", {"blocks": 2}, image_size=32, batch_size=4)
 
@@ -20,11 +20,11 @@ SMALL = Step("small", "cnn", {"blocks": 2}, image_size=32, batch_size=4)
 @pytest.fixture
 def results(monkeypatch, tmp_path):
     """A folder of records of this test's own."""
-    monkeypatch.setattr(stepcost, "bundled", lambda name: tmp_path / name)
+    monkeypatch.setattr(cost, "bundled", lambda name: tmp_path / name)
     return tmp_path / "results"
 
 
-def cost(name: str, seconds: float, memory: int | None = None, joules: float | None = None) -> StepCost:
+def made(name: str, seconds: float, memory: int | None = None, joules: float | None = None) -> StepCost:
     step = {"name": name, "batch_size": 10, "images": 40_000}
     return StepCost(step, [9 * seconds, seconds, seconds], memory, joules, "2 CPU threads", {})
 
@@ -55,7 +55,7 @@ def test_a_step_that_fails_says_why():
 
 def test_costs_are_kept_and_read(results):
     assert recorded("11-architectures") == []
-    costs = [cost("a", 1.0, 100), cost("b", 2.0), cost("a", 3.0, 200)]
+    costs = [made("a", 1.0, 100), made("b", 2.0), made("a", 3.0, 200)]
     save("11-architectures", costs)
     assert recorded("11-architectures") == costs
     assert values("11-architectures", "a", "seconds_per_image") == [0.1, 0.3]
@@ -65,8 +65,8 @@ def test_costs_are_kept_and_read(results):
 
 
 def test_the_table_of_costs_says_what_is_missing(results):
-    save("11-architectures", [cost("a", 0.5, 100_000_000, 6.0), cost("a", 0.25, 200_000_000, 3.0), cost("b", 1.0)])
-    table = stepcost.table("11-architectures", ["a", "b", "c"])
+    save("11-architectures", [made("a", 0.5, 100_000_000, 6.0), made("a", 0.25, 200_000_000, 3.0), made("b", 1.0)])
+    table = cost.table("11-architectures", ["a", "b", "c"])
     assert table.loc["a"].tolist() == ["26.7", "150", "0.15", "0.42", "2 CPU threads"]
     assert table.loc["b"].tolist() == ["10.0", "cannot be read", "cannot be read", "1.1", "2 CPU threads"]
     assert set(table.loc["c"]) == {"not run"}
@@ -74,7 +74,7 @@ def test_the_table_of_costs_says_what_is_missing(results):
 
 def test_what_was_not_trained_says_how_long_it_would_take(results):
     assert not_trained("11-architectures", "resnet, source", 12) == "not run"
-    save("11-architectures", [cost("resnet, source", 0.25)] * 2)  # 0.025 s an image: 16.7 min an epoch of 40,000
+    save("11-architectures", [made("resnet, source", 0.25)] * 2)  # 0.025 s an image: 16.7 min an epoch of 40,000
     said = "not trained here: 3.3 h a run, extrapolated"
     assert not_trained("11-architectures", "resnet, source", 12) == said
     table = lab("11-architectures").compare("udesa")
@@ -87,13 +87,13 @@ def test_claims_about_cost_are_decided_by_ratios(results):
     faster = CostClaim("a is faster", "11-architectures", "seconds_per_image", "a", "b", "lower", "udesa")
     energy_claim = CostClaim("a takes more", "11-architectures", "joules_per_image", "a", "b", "higher", "udesa")
     assert [claim.decide([]) for claim in (slower, faster, energy_claim)] == ["not run"] * 3
-    save("11-architectures", [cost(*pair) for k in (1.0, 1.1, 0.9) for pair in (("a", 2 * k), ("b", k * k))])
+    save("11-architectures", [made(*pair) for k in (1.0, 1.1, 0.9) for pair in (("a", 2 * k), ("b", k * k))])
     assert slower.decide([]) == "holds"
     assert faster.decide([]) == "does not hold"
     assert slower.measured([]).startswith("× 2.01 [")
     assert energy_claim.decide([]) == "not measured: it cannot be read here"
     assert energy_claim.measured([]) == "not measured"
-    save("11-architectures", [cost(*pair) for pair in (("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", 1.0))])
+    save("11-architectures", [made(*pair) for pair in (("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", 1.0))])
     assert slower.decide([]) == faster.decide([]) == "unclear"
 
 
@@ -115,7 +115,7 @@ def test_the_command_measures_a_lab_and_refuses_one_without_steps(results, monke
     assert isinstance(done.exception, LabkitError)
     assert "has no steps to measure" in str(done.exception)
     short = replace(lab("11-architectures"), steps=(SMALL,))
-    monkeypatch.setattr("labkit.experiments.lab", lambda name: short)
+    monkeypatch.setattr("labkit.catalogue.index.lab", lambda name: short)
     done = CliRunner().invoke(commands, ["steps", "11-architectures", "--repeats", "2", "--device", "cpu"])
     assert done.exit_code == 0, done.output
     assert done.output.count("images/s") == 2

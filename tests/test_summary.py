@@ -1,4 +1,4 @@
-"""labkit.summaries: what it shows, what it leaves alone, and torchsummary 1.5.1 beside it."""
+"""labkit.analysis.summaries: what it shows, what it leaves alone, and torchsummary 1.5.1 beside it."""
 
 import re
 
@@ -9,9 +9,9 @@ import torchvision
 from torch import nn
 
 import labkit
-from labkit.errors import ConfigError
-from labkit.summaries import summary
-from labkit.tracing import trace
+from labkit.analysis.summaries import summary
+from labkit.arithmetic.tracing import trace
+from labkit.base.errors import ConfigError
 
 
 class Shared(nn.Module):
@@ -139,7 +139,7 @@ def test_lstm_and_attention(capsys):
     model = nn.Sequential(nn.LSTM(5, 7, batch_first=True))
     ours = summary(model, (3, 5), batch_size=2)
     assert ours.rows[0].out_shapes == ((2, 3, 7), (1, 2, 7), (1, 2, 7))
-    assert ours.total == labkit.counting.lstm_params(5, 7).total
+    assert ours.total == labkit.arithmetic.counting.lstm_params(5, 7).total
     with pytest.raises(AttributeError):
         theirs(capsys, model, (3, 5))  # its fault: the state is a tuple in a tuple
     encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)

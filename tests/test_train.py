@@ -12,22 +12,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.augment import Crop, Cutout, Flip, Normalize, Rotate
-from labkit.data import Batches
-from labkit.errors import ConfigError, TrainingError
+from labkit.base.errors import ConfigError, TrainingError
+from labkit.data.augment import Crop, Cutout, Flip, Normalize, Rotate
+from labkit.data.images import Batches
+from labkit.experiments.execute import describe_device
 from labkit.models import build
-from labkit.runner import describe_device
-from labkit.train import (
-    History,
-    Recipe,
-    fit,
-    make_optimizer,
-    make_schedule,
-    pick_device,
-    pick_precision,
-    read_checkpoint,
-    score,
-)
+from labkit.training.checkpoint import read_checkpoint
+from labkit.training.device import pick_device, pick_precision
+from labkit.training.history import History
+from labkit.training.loop import fit
+from labkit.training.optimizers import make_optimizer
+from labkit.training.recipe import Recipe
+from labkit.training.schedules import make_schedule
+from labkit.training.scoring import score
 from tests.test_data import make_set
 
 
@@ -252,7 +249,7 @@ def test_schedules_move_as_planned():
     cycle = rates(Recipe(epochs=10, lr=1.0, schedule="one-cycle"))
     assert max(cycle) == pytest.approx(1.0, rel=0.02)
     assert cycle[-1] < 1e-3 < cycle[0] < 0.1
-    assert make_schedule(make_optimizer(model, Recipe()), Recipe(), 3) is None
+    assert rates(Recipe(epochs=3, lr=0.5)) == [0.5, 0.5, 0.5]
 
 
 def test_momentum_is_left_alone_by_one_cycle():

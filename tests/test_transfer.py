@@ -8,15 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from labkit import embed, transfer
-from labkit.data import ImageSet
-from labkit.errors import ConfigError
-from labkit.evaluate import predict
-from labkit.files import cache_dir
-from labkit.models import build
-from labkit.models.backbone import imagenet_network
-from labkit.train import Recipe, eval_batches, fit, make_optimizer, make_schedule
-from labkit.transfer import (
+from labkit.analysis import embed, transfer
+from labkit.analysis.predictions import predict
+from labkit.analysis.transfer import (
     ROUTES,
     compare_routes,
     fit_head,
@@ -26,6 +20,16 @@ from labkit.transfer import (
     trainable,
     wilson,
 )
+from labkit.base.errors import ConfigError
+from labkit.base.files import cache_dir
+from labkit.data.images import ImageSet
+from labkit.models import build
+from labkit.models.backbone import imagenet_network
+from labkit.training.loop import fit
+from labkit.training.optimizers import make_optimizer
+from labkit.training.recipe import Recipe
+from labkit.training.schedules import make_schedule
+from labkit.training.scoring import eval_batches
 from tests.test_data import make_set
 from tests.test_train import Stop, stop_after_two
 
@@ -216,7 +220,7 @@ def test_classes_that_imagenet_lacks_are_named(pretrained):
 def test_an_output_layer_is_set_and_nothing_else(pretrained, how, trained):
     model, train, val = copy.deepcopy(pretrained), coloured(12), coloured(6, seed=1, split="val")
     body = {name: t.clone() for name, t in model.body.state_dict().items()}
-    rows, recipe = [], Recipe(epochs=1, optimizer=how)
+    rows, recipe = [], Recipe(epochs=1, head=how)
     history = fit_head(model, train, val, recipe, device="cpu", callbacks=[rows.append], checkpoint=None, seed=3)
     assert history.rows == rows
     assert len(history) == 1
@@ -247,21 +251,21 @@ def test_an_output_layer_is_set_and_nothing_else(pretrained, how, trained):
     ],
 )
 def test_only_a_pretrained_backbone_has_its_output_layer_set(network, says):
-    with pytest.raises(ConfigError, match=f"optimizer 'svm' {says}"):
-        fit_head(network(), coloured(4), coloured(4, seed=1), Recipe(optimizer="svm"), device="cpu")
+    with pytest.raises(ConfigError, match=f"head='svm' {says}"):
+        fit_head(network(), coloured(4), coloured(4, seed=1), Recipe(head="svm"), device="cpu")
 
 
 @pytest.mark.parametrize("how", ["svm", "imagenet"])
 def test_the_loop_of_gradients_names_the_function_that_sets_output_layers(how):
-    with pytest.raises(ConfigError, match=r"is no gradient descent: call labkit\.transfer\.fit_head"):
-        fit(build("simple", num_classes=2), coloured(4), None, Recipe(optimizer=how), device="cpu")
+    with pytest.raises(ConfigError, match=r"is set without gradients: call labkit\.transfer\.fit_head"):
+        fit(build("simple", num_classes=2), coloured(4), None, Recipe(head=how), device="cpu")
     assert callable(transfer.fit_head)
 
 
 def test_parameters_that_are_trained_are_counted(pretrained):
     assert trainable(pretrained, Recipe()) == 3_371_008 + 2562
-    assert trainable(pretrained, Recipe(optimizer="svm")) == 2562
-    assert trainable(pretrained, Recipe(optimizer="imagenet")) == 0
+    assert trainable(pretrained, Recipe(head="svm")) == 2562
+    assert trainable(pretrained, Recipe(head="imagenet")) == 0
 
 
 # --- two learning rates -----------------------------------------------------------------------------------------------

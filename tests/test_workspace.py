@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from labkit import workspace
-from labkit.errors import LabkitError
+from labkit.apps import workspace
+from labkit.base.errors import LabkitError
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
    output size, the formula with the numbers filled in, and which pixels one output pixel is made from.
    Mounts on every <div class="size-calculator">; data-size, data-kernel, data-stride, data-padding and
    data-dilation set where it starts. The text inside the div is for readers without JavaScript.
-   The same arithmetic and the same sentences as conv_out in labkit/sizes.py: tests/test_calculator.py compares them.
+   The same arithmetic and the same sentences as conv_out in labkit/arithmetic/sizes.py: tests/test_calculator.py compares them.
    Not here: pooling, several channels, inputs that are not square. No library and no network. */
 (() => {
   "use strict";

@@ -10,8 +10,8 @@ from pkgutil import iter_modules
 
 from torch import nn
 
-from labkit.errors import ConfigError, unknown
-from labkit.sizes import whole
+from labkit.base.checks import whole
+from labkit.base.errors import ConfigError, unknown
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 

@@ -7,8 +7,8 @@ network at 224 pixels.
 
 from torch import Tensor, nn
 
+from labkit.arithmetic.tracing import trace
 from labkit.models import check_dropout, register
-from labkit.tracing import trace
 
 
 @register("alexnet")

@@ -6,7 +6,7 @@ of 2012. Not here: the small one for 32 pixels (alexnet.py).
 
 from torch import Tensor, nn
 
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
 from labkit.models import check_dropout, register
 from labkit.models.parts import MeanPool
 

@@ -3,7 +3,7 @@
 EfficientNet-Lite0 (Tan and Le, EfficientNet, 2019; the Lite variants without squeeze-and-excitation, 2020) comes as a
 package of 17 MB and needs no network; timm builds it. torchvision's ResNet-18 (He et al., 2016) and MobileNetV3
 (Howard et al., 2019) are downloaded when they are first asked for. Not here: how the new layer is trained
-(train.py, transfer.py).
+(loop.py, transfer.py).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from labkit.errors import DataError, unknown
+from labkit.base.errors import DataError, unknown
 from labkit.models import register
 
 _INCEPTION = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)  # mean and sd of each channel that a network was trained with

@@ -7,9 +7,9 @@ which fits the "about 37,000" that the source reports; the source does not state
 
 from torch import Tensor, nn
 
-from labkit.errors import ConfigError
+from labkit.arithmetic.tracing import trace
+from labkit.base.errors import ConfigError
 from labkit.models import check_dropout, register
-from labkit.tracing import trace
 
 WIDTHS = (16, 32, 64, 128)  # output channels of each block
 

@@ -6,7 +6,7 @@ better than a copy here would be kept.
 
 from torch import nn
 
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
 from labkit.models import register
 from labkit.models.backbone import import_timm
 

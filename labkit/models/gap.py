@@ -8,9 +8,9 @@ at 3 channels and 10 classes, whatever the size of the image. The maps themselve
 
 from torch import Tensor, nn
 
+from labkit.arithmetic.tracing import trace
 from labkit.models import register
 from labkit.models.cnn import conv_blocks
-from labkit.tracing import trace
 
 
 @register("gap")

@@ -8,7 +8,7 @@ paper has 5×5; `branch_kernel=5` gives the paper's.
 import torch
 from torch import Tensor, nn
 
-from labkit.errors import unknown
+from labkit.base.errors import unknown
 from labkit.models import check_dropout, register
 from labkit.models.parts import MeanPool, check_stem
 

@@ -7,9 +7,9 @@ the number of parameters does not depend on the size of the image.
 
 from torch import Tensor, nn
 
+from labkit.arithmetic.tracing import trace
+from labkit.base.checks import whole
 from labkit.models import register
-from labkit.sizes import whole
-from labkit.tracing import trace
 
 
 @register("kernels")

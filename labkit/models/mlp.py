@@ -1,15 +1,15 @@
 """Networks of fully connected layers only: the MLP of the first source coursework, and those of the second.
 
 The second source (UdeSA, 2023) states the number of layers, the activations and the dropout of its networks,
-not their widths nor where the dropout stands; the catalogue (experiments.py) says what was chosen.
+not their widths nor where the dropout stands; the catalogue (index.py) says what was chosen.
 """
 
 from torch import nn
 
-from labkit.errors import ConfigError, unknown
+from labkit.base.checks import whole
+from labkit.base.errors import ConfigError, unknown
 from labkit.models import check_dropout, register
 from labkit.models.parts import ACTIVATIONS
-from labkit.sizes import whole
 
 OUTPUTS = {"logits": None, "softmax": nn.Softmax, "log_softmax": nn.LogSoftmax}
 

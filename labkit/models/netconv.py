@@ -8,9 +8,9 @@ of PyTorch's CIFAR-10 tutorial (LeNet's shape, after LeCun and others, 1998): 62
 
 from torch import Tensor, nn
 
+from labkit.arithmetic.tracing import trace
 from labkit.models import check_dropout, register
 from labkit.models.parts import make_activation
-from labkit.tracing import trace
 
 
 @register("netconv")

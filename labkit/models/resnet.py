@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from labkit.errors import ConfigError
+from labkit.base.checks import whole
+from labkit.base.errors import ConfigError
 from labkit.models import register
 from labkit.models.parts import check_stem, make_activation
-from labkit.sizes import whole
 
 STAGES = 4  # each has twice the channels of the one before
 SMALLEST = {"cifar": 8, "imagenet": 32}  # pixels: one place is left after the last stage

@@ -5,9 +5,9 @@ Two 3×3 convolutions of 32 channels that keep the size, one 2×2 max pooling, a
 
 from torch import Tensor, nn
 
+from labkit.arithmetic.tracing import trace
+from labkit.base.checks import whole
 from labkit.models import register
-from labkit.sizes import whole
-from labkit.tracing import trace
 
 
 @register("simple")

@@ -6,12 +6,12 @@ for number. For images of 32 pixels the last map is 1 × 1: a pooling of 1 and h
 
 from torch import Tensor, nn
 
-from labkit import layers
-from labkit.errors import ConfigError, unknown
-from labkit.hand_count import VGG as TABLES
+from labkit.arithmetic import layers
+from labkit.arithmetic.hand_count import VGG as TABLES
+from labkit.base.checks import whole
+from labkit.base.errors import ConfigError, unknown
 from labkit.models import check_dropout, register
 from labkit.models.parts import MeanPool, make_activation
-from labkit.sizes import whole
 
 SMALLEST = 32  # pixels: five poolings halve the size
 

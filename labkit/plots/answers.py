@@ -9,13 +9,14 @@ from textwrap import fill
 
 import numpy as np
 
-from labkit.data import ImageSet
-from labkit.embed import Scores, separating_line
-from labkit.errors import ConfigError
-from labkit.ledger import Run, plus_minus
+from labkit.analysis.embed import Scores, separating_line
+from labkit.base.errors import ConfigError
+from labkit.data.images import ImageSet
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.images import show
 from labkit.plots.runs import UNITS, label_ends, not_run
+from labkit.records.ledger import Run
+from labkit.records.statistics import plus_minus
 
 # a colour and a shape a class, so that classes can be told apart without colour too
 COLOURS = (*PALETTE, "#333333", "#6A3D9A", "#8C1C3B", "#5B6B00")

@@ -1,14 +1,15 @@
 """The figure of what a network reaches against what it costs.
 
-Not here: seconds, memory and energy of a training step (stepcost.py).
+Not here: seconds, memory and energy of a training step (cost.py).
 """
 
 from collections.abc import Sequence
 
-from labkit.ledger import Run, plus_minus, summarise
 from labkit.plots.answers import spread
 from labkit.plots.base import Picture, canvas
 from labkit.plots.runs import colours, images_of, not_run, seeds_of
+from labkit.records.ledger import Run
+from labkit.records.statistics import plus_minus, summarise
 
 LETTER = 7  # pixels, the width of a letter of a label
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labkit.data import ImageSet
-from labkit.errors import ConfigError
-from labkit.files import write_atomic
+from labkit.base.errors import ConfigError
+from labkit.base.files import write_atomic
+from labkit.data.images import ImageSet
 from labkit.plots.answers import COLOURS, SHAPES, check_plane, medians, plane, spread
 from labkit.plots.base import Picture
 

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.augment import Transform
-from labkit.data import Batches, ImageSet
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
+from labkit.data.augment import Transform
+from labkit.data.images import Batches, ImageSet
 from labkit.plots.base import WIDTH, Picture
-from labkit.train import evaluating
+from labkit.training.scoring import evaluating
 
 
 def samples(data: ImageSet, columns: int = 10) -> Picture:
@@ -36,7 +36,7 @@ def versions(image: Tensor, transform: Transform, count: int = 16, seed: int = 0
 
     Args:
         image: (C, H, W), uint8.
-        transform: one of `labkit.augment`.
+        transform: one of `labkit.data.augment`.
         count: number of versions, an even number.
         seed: of the draws.
     """

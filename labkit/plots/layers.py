@@ -1,11 +1,11 @@
 """Figures of layers: where parameters and work lie, the windows of a convolution, what a pixel of a map sees."""
 
-from labkit.errors import ConfigError
-from labkit.hand_count import paper_name
-from labkit.layers import receptive_field
+from labkit.arithmetic.hand_count import paper_name
+from labkit.arithmetic.layers import receptive_field
+from labkit.arithmetic.sizes import conv_out
+from labkit.arithmetic.tracing import trace
+from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, WIDTH, Picture
-from labkit.sizes import conv_out
-from labkit.tracing import trace
 
 
 def layer_shares(traced, title: str = "") -> Picture:

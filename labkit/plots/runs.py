@@ -9,9 +9,10 @@ from textwrap import fill
 
 import numpy as np
 
-from labkit.errors import ConfigError
-from labkit.ledger import Run, digits_for, interval, plus_minus
+from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, Picture, canvas
+from labkit.records.ledger import Run
+from labkit.records.statistics import digits_for, interval, plus_minus
 
 PARTS = {"train": ("training", "--"), "val": ("validation", "-")}
 AXES = {"epoch": "epoch", "seconds": "time of training (s)"}
@@ -61,7 +62,7 @@ def curves(
 
 def colours(runs: Sequence[Run]) -> dict[str, str]:
     """Return the colour of each arm: by its place in the lab, so that it is the same in every figure of the lab."""
-    from labkit.experiments import LABS
+    from labkit.catalogue.index import LABS
 
     arms = list(dict.fromkeys(run.arm for run in runs))
     if len(arms) > len(PALETTE):

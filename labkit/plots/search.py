@@ -1,7 +1,7 @@
 """Figures of a search, and of which pixels a dilated kernel looks at.
 
 Where Optuna has the same figure for plotly, that one is shown in pages with scripts, made from the same records; the
-picture is what is seen elsewhere: on paper, by a screen reader, without scripts. Not here: searching (search.py).
+picture is what is seen elsewhere: on paper, by a screen reader, without scripts. Not here: searching (grid.py).
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.errors import ConfigError
-from labkit.ledger import Run
+from labkit.analysis.transfer import wilson
+from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.hover import LOAD, SCRIPT, Hover
 from labkit.plots.runs import bars, not_run
-from labkit.search import Range, Search, as_study, best, short
-from labkit.transfer import wilson
+from labkit.records.ledger import Run
+from labkit.search.grid import Range, Search, as_study, best, short
 
 LEAST = 8  # points below which an importance says nothing
 WORDS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.errors import ConfigError
+from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, Picture, canvas
 
 
@@ -15,7 +15,7 @@ def range_test(tests: dict[str, Sequence[tuple[float, float]]], title: str = "")
     """Draw the loss over the learning rate of range tests, with a mark at the lowest. Introduced in lab 12.
 
     Args:
-        tests: for each name what `labkit.diagnose.lr_range_test` returns.
+        tests: for each name what `labkit.training.diagnose.lr_range_test` returns.
         title: what stands above.
 
     Raises:
@@ -48,7 +48,7 @@ def gradient_flow(flows: dict[str, Sequence[float]], title: str = "") -> Picture
     """Draw the size of the gradient over the layers, from the first to the last. Introduced in lab 12.
 
     Args:
-        flows: for each network the values of `labkit.diagnose.gradient_norms`, in the order of its layers.
+        flows: for each network the values of `labkit.training.diagnose.gradient_norms`, in the order of its layers.
         title: what stands above.
 
     Raises:

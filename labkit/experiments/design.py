@@ -1,0 +1,409 @@
+"""What a lab is: its arms, its two budgets, its claims; and how its runs are planned, trained and compared.
+
+Not here: which labs there are (index.py), how one run is trained (execute.py).
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from labkit.base.errors import ConfigError, unknown
+from labkit.base.files import bundled
+from labkit.experiments import cost
+from labkit.experiments.cost import CostClaim, Step
+from labkit.experiments.execute import checkpoint_path, finished_record, same_training, train_once
+from labkit.records import claims, ledger, reports, statistics
+from labkit.records.claims import Claim
+from labkit.records.ledger import Run
+from labkit.training.recipe import Recipe
+
+BUDGETS = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things that a lab compares: a network, and what its recipe changes.
+
+    Attributes:
+        name: as the source's figures name it in reported.toml.
+        model: name of the network.
+        options: what the network takes beside channels, classes and image size.
+        changes: fields of the budget's recipe that this arm sets differently.
+        images: what it changes in the images, see `labkit.experiments.execute.prepare`.
+        seeds: number of runs, where it is not the budget's.
+        epochs_times: how many times the epochs of the budget it is trained for.
+        embed: layers whose planes the records keep, see `labkit.analysis.embed.record`.
+        full_only: whether the quick budget leaves it out.
+        same_as: the lab and the arm that keep its full records, where another lab trains the very same.
+    """
+
+    name: str
+    model: str
+    options: dict
+    changes: dict | None = None
+    images: dict | None = None
+    seeds: int | None = None
+    epochs_times: float = 1.0
+    embed: tuple[str, ...] = ()
+    full_only: bool = False
+    same_as: tuple[str, str] | None = None
+
+    def recipe(self, base: Recipe) -> Recipe:
+        """Return a budget's recipe as this arm changes it."""
+        return replace(base, **{"epochs": round(base.epochs * self.epochs_times), **(self.changes or {})})
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a lab trains on at one budget.
+
+    Attributes:
+        dataset: name of the data set.
+        recipe: how each arm is trained.
+        seeds: number of runs of each arm, with seeds from 0.
+        train_per_class: how many training images of each class are used; None for all.
+        val_per_class: how many validation images of each class are used; None for all.
+        test_per_class: how many test images of each class are used; None for all.
+        image_size: pixels that the images are resized to; None leaves them as they are.
+        classes: the classes that are kept; empty for all.
+        draw_split: whether each seed draws its own split between training and validation images.
+        planes: whether the records keep planes of the layers that the arms name.
+    """
+
+    dataset: str
+    recipe: Recipe
+    seeds: int
+    train_per_class: int | None = None
+    val_per_class: int | None = None
+    image_size: int | None = None
+    classes: tuple[str, ...] = ()
+    draw_split: bool = False
+    planes: bool = True
+    test_per_class: int | None = None
+
+    @property
+    def data(self) -> dict:
+        """What `labkit.experiments.execute.prepare` takes, as a record keeps it."""
+        wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
+        others = {
+            "val_per_class": self.val_per_class, "test_per_class": self.test_per_class, "image_size": self.image_size,
+            "classes": list(self.classes), "draw_split": self.draw_split,
+        }  # fmt: skip
+        return wanted | {name: value for name, value in others.items() if value}
+
+    @property
+    def images(self) -> str:
+        """The training images in words, as tables and figures name them."""
+        few = f", {self.train_per_class} a class" if self.train_per_class else ""
+        size = f", {self.image_size} px" if self.image_size else ""
+        return self.dataset + (f" ({', '.join(self.classes)})" if self.classes else "") + few + size
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Where a source's figure that stands alone belongs; figures by arm need none.
+
+    Attributes:
+        section: in reported.toml, such as "uam.simple_cnn".
+        key: the names that lead to it there, such as ("test_per_class", "plane").
+        arm: the arm that it is about.
+        metric: what it is called here, or a function of a run.
+        epoch: when it was read; None for the end of training.
+        why_not: why it cannot be judged, which then is its verdict, such as "cannot be judged: other images".
+        of: how it is read off the records of a budget, where it is about many runs together, such as the best of them;
+            `arm` then says in words what it is about.
+    """
+
+    section: str
+    key: tuple[str, ...]
+    arm: str
+    metric: str | Callable[[Run], float]
+    epoch: int | None = None
+    why_not: str = ""
+    of: Callable[[str], list[float]] | None = None
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        name = self.metric if isinstance(self.metric, str) else " ".join(self.key)
+        return name + (f" (epoch {self.epoch})" if self.epoch else "")
+
+    @property
+    def value(self) -> float:
+        """The reported figure."""
+        source, _, section = self.section.partition(".")
+        found = reports.reported(source, section)
+        for name in self.key:
+            found = found[name]
+        return found
+
+    def judge(self, values: list[float]) -> str:
+        """Return the verdict on the figure beside the values of our runs."""
+        if self.why_not:
+            return self.why_not
+        if self.of:  # one number of all runs together has no spread: it is met or not
+            values = values * 2
+        return (claims.verdict_about if self.label.endswith("_about") else claims.verdict)(self.value, values)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of the book: what it asks, what it trains, and what its source claims. Introduced in lab 03.
+
+    Attributes:
+        name: the name of its notebook.
+        title: its question.
+        sections: where its figures stand in reported.toml, such as "uchile.dropout"; the first is its home.
+        arms: what is compared; none in a lab that trains nothing.
+        quick, full: the two budgets.
+        claims: what the source says in words.
+        figures: the source's figures that do not stand under the name of an arm.
+        steps: training steps whose cost is measured, see `labkit.experiments.cost`.
+    """
+
+    name: str
+    title: str
+    sections: tuple[str, ...]
+    arms: tuple[Arm, ...] = ()
+    quick: Budget | None = None
+    full: Budget | None = None
+    claims: tuple[Claim | CostClaim, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def budget(self, name: str | None = None) -> tuple[str, Budget]:
+        """Return a budget with its name; by default what `LABKIT_BUDGET` says, else "quick"."""
+        name = name or os.environ.get("LABKIT_BUDGET") or "quick"
+        if name not in BUDGETS:
+            raise unknown("budget", name, BUDGETS)
+        if not self.arms:
+            raise ConfigError(f"{self.name} trains nothing: there is nothing to run or to compare. Open its notebook.")
+        return name, getattr(self, name)
+
+    def plan(self, budget: str | None = None, seeds: int | None = None, arms: list[str] | None = None) -> list[Run]:
+        """Return the runs of a budget, seed by seed, each with what it will train and no result yet.
+
+        Raises:
+            ConfigError: an unknown budget or arm, or a number of seeds below 1.
+        """
+        name, chosen = self.budget(budget)
+        if seeds is not None and seeds < 1:
+            raise ConfigError(f"seeds must be at least 1, got {seeds}.")
+        for arm in arms or ():
+            if arm not in [a.name for a in self.arms]:
+                raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
+        wanted = [a for a in self.arms if (not arms or a.name in arms) and not (a.full_only and name == "quick")]
+        return [
+            Run(
+                lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
+                data=chosen.data | (arm.images or {}), recipe=arm.recipe(chosen.recipe).as_record(),
+                embed=list(arm.embed) if chosen.planes else [],
+            )
+            for seed in range(seeds or chosen.seeds)
+            for arm in wanted
+            if seeds or seed < (arm.seeds or chosen.seeds)
+        ]  # fmt: skip
+
+    def _owner(self, run: Run) -> Run:
+        """Return a run under the lab and the arm that keep its record."""
+        arm = next(arm for arm in self.arms if arm.name == run.arm)
+        if run.budget == "quick" or not arm.same_as:
+            return run
+        return replace(run, lab=arm.same_as[0], arm=arm.same_as[1])
+
+    def run(
+        self,
+        budget: str | None = None,
+        seeds: int | None = None,
+        arms: list[str] | None = None,
+        *,
+        device: str | None = None,
+        again: bool = False,
+        progress: bool | None = True,
+        report: Callable[[Run], None] | None = None,
+        callbacks: Callable[[Run], list] | None = None,
+    ) -> list[Run]:
+        """Train what has no finished record yet at this budget, and return the records of all its runs.
+
+        Args:
+            budget: "quick" or "full"; default: `LABKIT_BUDGET`, else "quick".
+            seeds: how many seeds, from 0; default: the budget's.
+            arms: names of the arms to run; default: all.
+            device: "cpu", "cuda" or "mps"; default: the fastest one present.
+            again: train anew what has a quick record already.
+            progress: whether to show a bar, see `labkit.fit`.
+            report: called with the growing record after every epoch.
+            callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
+        """
+        done = []
+        for planned in self.plan(budget, seeds, arms):
+            run = self._owner(planned)
+            path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+            if again and run.budget == "quick":
+                for file in (path, checkpoint_path(run)):
+                    file.unlink(missing_ok=True)
+            known = finished_record(run) or train_once(run, path, device, progress, report, callbacks)
+            done.append(replace(known, lab=self.name, arm=planned.arm))
+        return done
+
+    def recorded(self, budget: str = "full", arms: list[str] | None = None) -> list[Run]:
+        """Return the finished records of a budget that fit the catalogue as it is now, seed by seed.
+
+        Args:
+            budget: "quick" or "full".
+            arms: only the runs of these; default: of all.
+        """
+        found = []
+        for planned in self.plan(budget, seeds=1, arms=arms):
+            run = self._owner(planned)
+            first = ledger.record_path(run.lab, run.arm, budget, 0)
+            known = [ledger.read(path) for path in first.parent.glob(first.name.replace("-seed-0", "-seed-*"))]
+            fits = [one for one in known if one.finished and one.arm == run.arm and same_training(one, run)]
+            found += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
+        return sorted(found, key=lambda run: run.seed)  # stable: the arms stay in their order
+
+    def mean(self, metric: str, arm: str, budget: str = "full", epoch: int | None = None) -> statistics.Summary:
+        """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any.
+
+        Args:
+            metric: a name of `labkit.records.ledger.METRICS`.
+            arm: whose runs.
+            budget: "quick" or "full".
+            epoch: as the runs stood after this epoch; at the end if not given.
+        """
+        return statistics.summarise(_values(self.recorded(budget, [arm]), arm, metric, epoch))
+
+    def first_epoch(self, metric: str, arm: str, value: float, budget: str = "full") -> int | None:
+        """Return the first epoch whose mean of a metric over the recorded runs of an arm is at least a value.
+
+        None where no epoch is, or nothing was recorded. Introduced in lab 04.
+
+        Args:
+            metric: a name of `labkit.records.ledger.METRICS` that every epoch has, such as "train_acc".
+            arm: whose runs.
+            value: what the mean has to reach.
+            budget: "quick" or "full".
+        """
+        runs = self.recorded(budget, [arm])
+        for epoch in range(1, min((len(run.history) for run in runs), default=0) + 1):
+            if statistics.summarise(_values(runs, arm, metric, epoch)).mean >= value:
+                return epoch
+        return None
+
+    def compare(self, source: str | None = None):
+        """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
+
+        Args:
+            source: only the figures of this source, such as "uchile"; default: all that the lab has.
+        """
+        import pandas as pd
+
+        full, quick = self.recorded("full"), self.recorded("quick")
+        rows = []
+        for figure in self.reported_figures(source):
+            ours = figure.of("full") if figure.of else _values(full, figure.arm, figure.metric, figure.epoch)
+            yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
+            whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
+            rows.append((
+                figure.arm, figure.label, f"{figure.value:,.{reports.decimals(figure.value)}f}", _shown(ours, whole),
+                _shown(yours, whole), figure.judge(ours) if known else self.why_not(figure.arm),
+            ))  # fmt: skip
+        recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
+        columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
+        return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
+
+    def why_not(self, arm: str) -> str:
+        """Return what stands in place of a verdict where an arm has no record; see `labkit.cost.not_trained`."""
+        epochs = next(one for one in self.arms if one.name == arm).recipe(self.full.recipe).epochs
+        return cost.not_trained(self.name, arm, epochs)
+
+    def reported_figures(self, source: str | None = None) -> Iterator[Figure]:
+        """Yield the figures of the lab's sections: those that stand under an arm's name, then those declared here.
+
+        Args:
+            source: only those of this source, such as "uchile"; default: all.
+        """
+        declared = {figure.section for figure in self.figures}
+        for section in self.sections:
+            key, _, name = section.partition(".")
+            if source not in (None, key) or section in declared:
+                continue
+            for arm, figures in reports.reported(key, name).items():
+                if isinstance(figures, dict):
+                    epoch = figures.get("epochs")  # when the source read them
+                    yield from (Figure(section, (arm, m), arm, m, epoch) for m in figures if m != "epochs")
+        yield from (figure for figure in self.figures if source in (None, figure.section.partition(".")[0]))
+
+    def differences(self, metric: str, against: str, budget: str = "full"):
+        """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.
+
+        Args:
+            metric: a name of `labkit.records.ledger.METRICS`.
+            against: the arm that the others are compared with, seed by seed.
+            budget: whose records.
+
+        Returns:
+            A table of the metric (mean ± sd (n)), the mean difference over paired seeds with its 95 % interval, and
+            what that shows, such as "better", "worse" or "no difference seen".
+        """
+        import pandas as pd
+
+        if against not in [arm.name for arm in self.arms]:
+            raise unknown(f"arm of {self.name}", against, [arm.name for arm in self.arms])
+        runs, rows = self.recorded(budget), []
+        for arm in self.arms:
+            found, same = statistics.paired(runs, metric, arm.name, against), arm.name == against
+            rows.append({
+                "arm": arm.name, metric: _shown(_values(runs, arm.name, metric, None), False),
+                f"difference from {against}": "–" if same else statistics.measured(found),
+                "seen": "–" if same else statistics.judge(metric, found),
+            })  # fmt: skip
+        return pd.DataFrame(rows).set_index("arm")
+
+    def verdicts(self):
+        """Return a table, one row a claim: what was measured, with its 95 % interval, and whether it holds."""
+        import pandas as pd
+
+        full = self.recorded("full")
+        rows = [(c.says, c.measured(full), c.decide(full)) for c in self.claims]
+        return pd.DataFrame(rows, columns=["claim", "measured", "verdict"]).set_index("claim")
+
+    def _own(self, runs: list[Run]) -> list[Run]:
+        """Return the runs that no other lab trains for this one."""
+        shared = {arm.name for arm in self.arms if arm.same_as}
+        return [run for run in runs if run.arm not in shared]
+
+    def cost(self) -> str:
+        """Return one line: what the notebook and the full budget cost, both from measured records."""
+        parts = []
+        measured = bundled("results") / self.name / "cost.json"
+        if measured.is_file():
+            quick = json.loads(measured.read_text())
+            parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")
+        if not self.arms:
+            parts.append("Trains nothing")
+        elif full := self._own(self.recorded("full")):
+            epochs = sorted({len(run.history) for run in full})
+            runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
+            minutes = sum(run.value("minutes") for run in full)
+            whole = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
+            parts.append(f"Full: {runs} on {self.full.images}, {whole} of training on {full[0].device}")
+        else:
+            parts.append("Full: not run")
+        return ". ".join(parts) + "."
+
+
+def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[float]:
+    """Return a metric of each run of an arm, at the end or after an epoch."""
+    return [(run.until(epoch) if epoch else run).value(metric) for run in runs if run.arm == arm]
+
+
+def _shown(values: list[float], whole: bool) -> str:
+    """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
+    summary = statistics.summarise(values)
+    text = str(summary)
+    if values and whole:
+        spread = f" ± {summary.sd:,.0f} ({summary.n})" if summary.sd else ""
+        text = f"{summary.mean:,.0f}{spread}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if values else text

@@ -1,0 +1,215 @@
+"""One run from its plan to its record: build, train, look at the test set once, write down what it cost.
+
+Not here: which runs a lab has (index.py), and what a record holds (ledger.py).
+"""
+
+import platform
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from labkit.analysis import embed, transfer
+from labkit.analysis.summaries import multiply_adds
+from labkit.arithmetic.counting import count
+from labkit.base.files import cache_dir
+from labkit.data.images import Splits, load
+from labkit.models import build
+from labkit.records import ledger
+from labkit.records.ledger import Run
+from labkit.training import distributed
+from labkit.training.checkpoint import read_checkpoint
+from labkit.training.device import pick_device, pick_precision
+from labkit.training.history import History
+from labkit.training.loop import fit
+from labkit.training.progress import shows_progress
+from labkit.training.recipe import Recipe
+from labkit.training.scoring import eval_batches, pixel_stats, score
+
+# what a run may ask of its images
+DATA = (
+    "name", "train_per_class", "val_per_class", "test_per_class", "image_size", "shuffle_pixels", "classes",
+    "draw_per_class", "draw_split",
+)  # fmt: skip
+
+
+def same_training(a: Run, b: Run) -> bool:
+    """Tell whether run `a` has all of run `b`: network, recipe, data set, and planes of the same layers or more."""
+    same_data = all(a.data.get(key) == b.data.get(key) for key in DATA)
+    same_model = all(a.model.get(key) == value for key, value in b.model.items())
+    same_planes = set(b.embed) <= set(a.embed)
+    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes
+
+
+def finished_record(run: Run) -> Run | None:
+    """Return the record of a planned run, or None where it has no finished one of the same training."""
+    path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    known = ledger.read(path) if path.exists() else None
+    return known if known and known.finished and same_training(known, run) else None
+
+
+def train_once(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+    """Train a run that has no finished record; while another process trains the same one, wait for its record.
+
+    Two notebooks may ask for one run at once, and a checkpoint has one writer.
+    """
+    from filelock import FileLock, Timeout
+
+    if distributed.size() > 1:  # the processes of one run train it together
+        return train_run(run, path, device, progress, report, callbacks)
+    checkpoint_path(run).parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(checkpoint_path(run).with_suffix(".lock"))  # the system lets go of a dead process's lock
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if shows_progress(progress):
+            print(f"{run.label}: another process trains this run; waiting for its record.", file=sys.stderr)
+        lock.acquire()
+    try:
+        return finished_record(run) or train_run(run, path, device, progress, report, callbacks)
+    finally:
+        lock.release()
+
+
+def prepare(wanted: dict, seed: int = 0) -> Splits:
+    """Load the images of a run.
+
+    Args:
+        wanted: name of the data set; and where they are asked for: train_per_class, val_per_class, test_per_class,
+            image_size in pixels, shuffle_pixels (the seed of the permutation), classes (the names of those to keep),
+            draw_per_class (training images of each class, drawn from the run's seed), draw_split (True: the split
+            between training and validation is drawn from the run's seed).
+        seed: of the run.
+    """
+    splits = load(wanted["name"], split_seed=seed if wanted.get("draw_split") else 0)
+    if names := wanted.get("classes"):
+        splits = Splits(*(part.only(*names) for part in splits))
+    if few := wanted.get("draw_per_class"):
+        splits = splits._replace(train=splits.train.per_class(few, seed))
+    for part in splits:
+        if few := wanted.get(f"{part.split}_per_class"):
+            splits = splits._replace(**{part.split: part.per_class(few)})
+    if size := wanted.get("image_size"):
+        splits = Splits(*(part.resized(size) for part in splits))
+    if (seed := wanted.get("shuffle_pixels")) is not None:
+        splits = Splits(*(part.shuffled(seed) for part in splits))
+    return splits
+
+
+def checkpoint_path(run: Run) -> Path:
+    """Return where the checkpoint of an unfinished run lies."""
+    record = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    return cache_dir() / "checkpoints" / run.lab / run.budget / f"{record.stem}.pt"
+
+
+def train_run(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+    """Train one run, write its record after every epoch, and look at the test set once, at the end.
+
+    A run that was stopped goes on after its last finished epoch. Of several processes (`labkit.distributed`) the first
+    writes record and checkpoint; the others take part in the training, wait, and read the record.
+    """
+    distributed.wait()  # all have found that this run is still to be trained, before anything of it is written
+    where = pick_device(device)
+    splits = prepare(run.data, run.seed)
+    recipe = Recipe.of(run.recipe)
+    options = {k: v for k, v in run.model.items() if k != "name"}
+    torch.manual_seed(run.seed)  # the weights
+    model = build(
+        run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
+        image_size=splits.train.image_size, **options,
+    )  # fmt: skip
+    run.model = {
+        **model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe),
+        "multiply_adds": multiply_adds(model, splits.train.images.shape[1:]),
+    }  # fmt: skip
+    run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
+    run.device, run.versions = describe_device(where, recipe.precision), versions()
+    checkpoint = checkpoint_path(run)
+
+    def keep(row: dict) -> None:
+        run.history.append(row)
+        run.save(path)
+        if report:
+            report(run)
+
+    if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
+        run.history = read_checkpoint(checkpoint)["history"]
+    more = callbacks(run) if callbacks and distributed.is_first() else []
+    train = transfer.fit_head if recipe.head else fit
+    try:
+        if train is fit or distributed.is_first():  # without gradients there is nothing to share
+            history = train(
+                model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
+                callbacks=[keep, *more], progress=progress,
+            )  # fmt: skip
+    finally:
+        for callback in more:
+            callback.close()
+    if distributed.is_first():
+        finish(run, model, splits, history, recipe)
+        run.save(path)
+        checkpoint.unlink(missing_ok=True)
+    distributed.wait()
+    return run if distributed.is_first() else ledger.read(path)
+
+
+def finish(run, model, splits, history: History, recipe: Recipe) -> None:
+    """Fill in what is known after training: best epoch, final scores (the test set's too), cost."""
+    device = next(model.parameters()).device
+    stats = pixel_stats(model, splits.train)
+    run.history = history.rows
+    run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
+    run.final = {
+        part.split: score(model, eval_batches(part.to(device), stats), recipe.precision, part.split == "test")
+        for part in splits
+    }
+    if run.embed:
+        run.final["embedding"] = embed.record(model, splits.test, run.embed, run.seed, stats)
+    run.images_per_second = median(history["images_per_second"])
+    run.seconds = sum(history["seconds"])
+    run.peak_memory = peak_memory(device)
+    run.finished_at = datetime.now(UTC).isoformat(timespec="seconds")
+    run.finished = True
+
+
+def describe_device(device: torch.device, precision: str = "float32") -> str:
+    """Return the device in words, such as "2 CPU threads, bf16" or the name of the GPU, and how many processes."""
+    name = "an Apple GPU (mps)"
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        threads = torch.get_num_threads()
+        name = f"{threads} CPU thread{'s' if threads > 1 else ''}"
+    if pick_precision(precision, device) == "bf16":
+        name += ", bf16"
+    return name if distributed.size() == 1 else f"{distributed.size()} processes, each on {name}"
+
+
+def versions() -> dict:
+    """Return the versions that a result may depend on."""
+    from importlib.metadata import version
+
+    import labkit
+
+    return {
+        "labkit": labkit.__version__, "torch": torch.__version__, "torchvision": version("torchvision"),
+        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
+    }  # fmt: skip
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Return the highest memory so far in bytes: of the GPU, or of the process; None where it cannot be read."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(found[1]) * 1024  # on Linux; the counter below begins with what the parent process had
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    kilobyte = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte

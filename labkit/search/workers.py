@@ -1,0 +1,71 @@
+"""Several processes that work on one search, each with its share of the processor's threads.
+
+Not here: what a worker does (queue.py).
+"""
+
+import multiprocessing
+import os
+import sys
+
+from labkit.base.errors import LabkitError
+from labkit.search.grid import Search
+from labkit.search.queue import check_plan, grid_study, open_study, work
+from labkit.training.trackers import follower
+
+
+def run(search: Search, budget: str, workers: int = 1, track: str | None = None, **how) -> None:
+    """Start workers and wait until no point is left. Introduced in lab 14.
+
+    A worker that dies is not started again: the others take over its point, and so does the next call.
+
+    Args:
+        search: what is searched.
+        budget: "quick" or "full".
+        workers: number of processes on this machine, at least 1.
+        track: "tensorboard" or "wandb", as in `labkit.training.trackers.follower`.
+        how: sampler, trials, pruner, storage and device, as in `labkit.queue.work`.
+
+    Raises:
+        ConfigError: as `labkit.queue.check_plan`.
+        LabkitError: workers died; says how many, and that the same call goes on.
+    """
+    check_plan(how.get("sampler", "grid"), how.get("trials"), how.get("pruner", "none"))
+    follower(track)  # a tracker that does not work is found before the storage is opened
+    if how.get("sampler", "grid") == "grid":
+        workers = min(workers, len(search.points()))  # more would have nothing to do
+        grid_study(search, budget, how.get("storage"))  # before the workers, so that only one makes the tables
+    else:
+        open_study(search, budget, how["sampler"], how.get("storage"), how.get("pruner", "none"))
+    if workers == 1:
+        _work(search, budget, 0, track, how)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    crew = [context.Process(target=_work, args=(search, budget, threads, track, how)) for _ in range(workers)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        one.join()
+    if dead := [one.exitcode for one in crew if one.exitcode]:
+        raise LabkitError(
+            f"{len(dead)} of {workers} workers died (exit codes {', '.join(map(str, dead))}). What was finished is "
+            "kept; run the same command again to go on."
+        )
+
+
+def _work(search: Search, budget: str, threads: int, track: str | None, how: dict) -> None:
+    import torch
+
+    if not threads:
+        work(search, budget, report=_tell, callbacks=follower(track), **how)
+        return
+    torch.set_num_threads(threads)
+    try:
+        work(search, budget, report=_tell, callbacks=follower(track), **how)
+    except LabkitError as error:
+        sys.exit(f"labkit: {error}")  # one line from a process of its own, not the way that led there
+
+
+def _tell(run) -> None:
+    row = run.history[-1]
+    print(f"trial {run.trial:4}  {run.arm:60} val {row['val_acc']:.4f}  {run.seconds:.1f} s", flush=True)
