@@ -27,7 +27,9 @@ CONTENDERS = {  # name: ours, kornia's, torchvision's
     "crop": (augment.Crop(4), kornia.RandomCrop((32, 32), padding=4), v2.RandomCrop(32, padding=4)),
     "rotate": (augment.Rotate(15), kornia.RandomRotation(15.0, p=1.0), v2.RandomRotation(15, SMOOTH)),
     "perspective": (
-        augment.Perspective(0.5), kornia.RandomPerspective(0.5, p=0.5), v2.RandomPerspective(0.5, interpolation=SMOOTH),
+        augment.Perspective(0.5),
+        kornia.RandomPerspective(0.5, p=0.5),
+        v2.RandomPerspective(0.5, interpolation=SMOOTH),
     ),
     "color_jitter": (augment.ColorJitter(**COLOUR), kornia.ColorJitter(**COLOUR, p=1.0), v2.ColorJitter(**COLOUR)),
     "cutout": (
@@ -36,9 +38,11 @@ CONTENDERS = {  # name: ours, kornia's, torchvision's
         v2.RandomErasing(scale=(1 / 16, 1 / 16), ratio=(1.0, 1.0), value=0.5, p=1.0),
     ),
     "normalize": (
-        augment.Normalize(MEAN, STD), kornia.Normalize(torch.tensor(MEAN), torch.tensor(STD)), v2.Normalize(MEAN, STD),
+        augment.Normalize(MEAN, STD),
+        kornia.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
+        v2.Normalize(MEAN, STD),
     ),
-}  # fmt: skip
+}
 
 
 def seconds(call, X, repeats: int = 5) -> float:

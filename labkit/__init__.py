@@ -4,8 +4,8 @@ Small on purpose: read it. Each package is one step of the data's way and import
 
 base: errors, files, tables, checks
 arithmetic: sizes, layers, counting, memory, hand_count, formulas, tracing, auditing
-data: augment, download, folders, images
-records: ledger, statistics, reports, claims
+data: augment, download, folders, images, chosen
+records: metrics, ledger, statistics, reports, claims
 models: parts, cnn, mlp, gap, simple, alexnet, alexnet_224, netconv, vgg, googlenet, resnet, kernels, backbone,
     from_timm
 training: history, optimizers, schedules, recipe, losses, distributed, device, progress, scoring, guards, checkpoint,
@@ -13,7 +13,10 @@ training: history, optimizers, schedules, recipe, losses, distributed, device, p
 analysis: predictions, embed, summaries, transfer
 experiments: read, energy, execute, cost, design
 search: grid, storage, queue, workers
-catalogue: index, sources
+catalogue: common, lab_01_counting_parameters, lab_02_output_sizes, lab_03_dropout, lab_04_depth,
+    lab_05_mlp_comparison, lab_06_augmentation, lab_07_gap_net, lab_08_simple_cnn_mnist, lab_09_alexnet,
+    lab_10_transfer_learning, lab_11_architectures, lab_12_training_choices, lab_13_competition,
+    lab_14_hyperparameter_search, lab_15_dilation, index, sources
 plots: base, runs, answers, training, layers, images, cost, search, hover
 apps: exercises, competition, own_pictures, cli, workspace, authoring
 
@@ -58,10 +61,23 @@ _HOME = {  # public name: the module it lives in
     "trace": "arithmetic.tracing",
     "training_memory": "arithmetic.memory",
 }
-_PACKAGES = ("base", "arithmetic", "data", "records", "models", "training", "analysis", "experiments", "search",
-             "catalogue", "plots", "apps")  # fmt: skip
+_PACKAGES = (
+    "base",
+    "arithmetic",
+    "data",
+    "records",
+    "models",
+    "training",
+    "analysis",
+    "experiments",
+    "search",
+    "catalogue",
+    "plots",
+    "apps",
+)
 _MODULES = {  # modules that notebooks name: the package they lie in
     "augment": "data",
+    "chosen": "data",
     "competition": "apps",
     "cost": "experiments",
     "design": "experiments",

@@ -1,21 +1,18 @@
 """What several test files need: the built book, served from this machine, and a real browser."""
 
-import functools
-import http.server
 import os
 import shutil
 import subprocess
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from labkit.apps import workspace
+from tests.reading import ROOT, serving
 
-ROOT = Path(__file__).parent.parent
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
-NEED_THE_BOOK = ("tests/test_book.py", "tests/test_calculator.py")
+NEED_THE_BOOK = ("tests/book/test_book.py", "tests/book/test_calculator.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -63,25 +60,18 @@ def browser():
         browser.close()
 
 
-@contextmanager
-def serving(folder: Path):
-    """Serve a folder from this machine without a word, and give its address."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 @pytest.fixture(scope="session")
 def address(html):
     """Serve the built pages from this machine."""
     with serving(html) as found:
         yield found
+
+
+@pytest.fixture
+def records(monkeypatch, tmp_path):
+    """An empty folder of records, of this test's own."""
+    monkeypatch.setenv("LABKIT_RECORDS", str(tmp_path / "results"))
+    return tmp_path / "results"
 
 
 class SmallDisk:

@@ -7,16 +7,20 @@ import sys
 import time
 
 from labkit.base.errors import LabkitError
+from labkit.data.chosen import Images
 from labkit.experiments.design import Budget
 from labkit.search import grid, queue, storage
 from labkit.training.recipe import Recipe
 
-SMALL = Budget("fashion-mnist-small", Recipe(epochs=2, batch_size=20), 1, train_per_class=4)
+SMALL = Budget(Images("fashion-mnist-small", train_per_class=4), Recipe(epochs=2, batch_size=20), 1)
 GRID = grid.Search(
-    name="test-grid", model="mlp", options={"hidden": [8]},
+    name="test-grid",
+    model="mlp",
+    options={"hidden": [8]},
     space={"recipe.lr": (1e-3, 3e-3, 1e-2), "recipe.batch_size": (10, 20), "data.image_size": (8, 12)},
-    quick=SMALL, full=SMALL,
-)  # fmt: skip
+    quick=SMALL,
+    full=SMALL,
+)
 
 
 def main(address: str, heartbeat: int, pause: float = 0.0) -> None:

@@ -128,8 +128,7 @@ def scores(features: np.ndarray, points: np.ndarray, labels: np.ndarray) -> Scor
 
     neighbours = min(NEIGHBOURS, (len(points) - 1) // 2)  # it must be less than half of the points
     return Scores(
-        float(silhouette_score(points, labels)),
-        float(trustworthiness(features, points, n_neighbors=neighbours)),
+        float(silhouette_score(points, labels)), float(trustworthiness(features, points, n_neighbors=neighbours))
     )
 
 

@@ -60,9 +60,13 @@ def pretrained_features(backbone: str, data: ImageSet, device: str | None = None
 def _extract(backbone: str, data: ImageSet, device: str | None) -> tuple[np.ndarray, float]:
     where = pick_device(device)
     model = build(
-        "backbone", backbone=backbone, pretrained=True, in_channels=data.in_channels, num_classes=2,
+        "backbone",
+        backbone=backbone,
+        pretrained=True,
+        in_channels=data.in_channels,
+        num_classes=2,
         image_size=data.image_size,
-    ).to(where, memory_format=memory_format(where))  # fmt: skip
+    ).to(where, memory_format=memory_format(where))
     began = time.perf_counter()
     found = features(model, data, ["body"])["body"]
     return found, time.perf_counter() - began
@@ -144,9 +148,15 @@ def set_imagenet(model: nn.Module, backbone: str, classes: Iterable[str]) -> Non
 
 
 def fit_head(
-    model: nn.Module, train: ImageSet, val: ImageSet, recipe: Recipe, *, device: str | None = None,
-    callbacks: Iterable[Callable[[dict], None]] = (), **unused,
-) -> History:  # fmt: skip
+    model: nn.Module,
+    train: ImageSet,
+    val: ImageSet,
+    recipe: Recipe,
+    *,
+    device: str | None = None,
+    callbacks: Iterable[Callable[[dict], None]] = (),
+    **unused,
+) -> History:
     """Set the output layer of a pretrained backbone without gradients. Introduced in lab 10.
 
     Args:
@@ -227,10 +237,17 @@ class Route:
 
 
 def compare_routes(
-    train: ImageSet, val: ImageSet, routes: Iterable[str] = tuple(ROUTES), *, backbone: str = "efficientnet_lite0",
-    epochs: int | None = None, seed: int = 0, device: str | None = None, progress: bool | None = True,
+    train: ImageSet,
+    val: ImageSet,
+    routes: Iterable[str] = tuple(ROUTES),
+    *,
+    backbone: str = "efficientnet_lite0",
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    progress: bool | None = True,
     started: Callable[[str], None] | None = None,
-) -> list[Route]:  # fmt: skip
+) -> list[Route]:
     """Train a pretrained backbone in several ways on the same images. Introduced in lab 10.
 
     Args:
@@ -260,9 +277,13 @@ def compare_routes(
             recipe = replace(recipe, epochs=epochs)
         torch.manual_seed(seed)
         model = build(
-            "backbone", backbone=backbone, pretrained=True, in_channels=train.in_channels,
-            num_classes=len(train.classes), image_size=train.image_size,
-        )  # fmt: skip
+            "backbone",
+            backbone=backbone,
+            pretrained=True,
+            in_channels=train.in_channels,
+            num_classes=len(train.classes),
+            image_size=train.image_size,
+        )
         way = fit_head if recipe.head else fit
         history = way(model, train, val, recipe, seed=seed, device=device, progress=progress)
         right = round(history.last["val_acc"] * len(val))

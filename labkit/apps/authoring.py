@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from labkit.base.errors import LabkitError, unknown
-from labkit.base.files import bundled, cache_dir, project_root, write_atomic
+from labkit.base.files import cache_dir, project_root, records_dir, write_atomic
 
 COST_MOVED = 0.3  # the stored cost is renewed when a run takes so much more or less, as a share
 
@@ -60,13 +60,15 @@ def renew_cost(name: str, seconds: float) -> bool:
     """Write what a notebook costs here, unless the stored figure is still about right; tell whether it changed."""
     import torch
 
-    path = bundled("results") / name / "cost.json"
+    path = records_dir() / name / "cost.json"
     if path.is_file() and abs(json.loads(path.read_text())["seconds"] / seconds - 1) <= COST_MOVED:
         return False
     cost = {
-        "seconds": round(seconds, 1), "device": f"{torch.get_num_threads()} CPU cores", "processor": processor(),
+        "seconds": round(seconds, 1),
+        "device": f"{torch.get_num_threads()} CPU cores",
+        "processor": processor(),
         "measured": datetime.now(UTC).date().isoformat(),
-    }  # fmt: skip
+    }
     write_atomic(path, (json.dumps(cost, indent=1) + "\n").encode())
     return True
 

@@ -26,9 +26,7 @@ def commands():
     """Train, compare and inspect the labs of the CNN coursework book."""
 
 
-_track = click.option(
-    "--track", default=None, help="tensorboard, or wandb (offline, unless WANDB_MODE says online)"
-)  # fmt: skip
+_track = click.option("--track", default=None, help="tensorboard, or wandb (offline, unless WANDB_MODE says online)")
 
 
 @commands.command("list")
@@ -63,9 +61,14 @@ def run(name, budget, seeds, arms, device, track):
         plan = chosen.plan(budget, seeds, list(arms))
         say(f"{name}: {len(plan)} runs of the {plan[0].budget} budget on {chosen.budget(budget)[1].images}")
         runs = chosen.run(
-            budget, seeds, list(arms), device=device, progress=None if distributed.is_first() else False,
-            report=_print_epoch, callbacks=follow,
-        )  # fmt: skip
+            budget,
+            seeds,
+            list(arms),
+            device=device,
+            progress=None if distributed.is_first() else False,
+            report=_print_epoch,
+            callbacks=follow,
+        )
         for one in runs:
             test = one.final["test"]
             say(f"{one.label:24} finished: test accuracy {test['acc']:.4f}, test loss {test['loss']:.4f}")
@@ -182,9 +185,16 @@ def transfer(folder, routes, backbone, epochs, size, seed, device, skip_unreadab
     target = Path(out or f"transfer-{pictures.train.name}")
     check_writable(target)  # before the training, not after
     done = compare_routes(
-        pictures.train, pictures.val, routes or ROUTES, backbone=backbone, epochs=epochs, seed=seed, device=device,
-        progress=None, started=lambda name: click.echo(f"{name} ..."),
-    )  # fmt: skip
+        pictures.train,
+        pictures.val,
+        routes or ROUTES,
+        backbone=backbone,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        progress=None,
+        started=lambda name: click.echo(f"{name} ..."),
+    )
     click.echo(own_pictures.table(done).to_string())
     chosen = own_pictures.best(done)
     own_pictures.save_model(target / "model.pt", chosen.model, pictures.train.classes, chosen.name)
@@ -227,9 +237,16 @@ def search(name, budget, sampler, trials, pruner, workers, storage, device, trac
 
     chosen = find(name)
     crew.run(
-        chosen, budget, workers, sampler=sampler, trials=trials, pruner=pruner, storage=storage, device=device,
+        chosen,
+        budget,
+        workers,
+        sampler=sampler,
+        trials=trials,
+        pruner=pruner,
+        storage=storage,
+        device=device,
         track=track,
-    )  # fmt: skip
+    )
     found = recorded(chosen, budget) if sampler == "grid" else drawn(chosen, budget, sampler, storage)
     click.echo(table(found, chosen).head(10).to_string())
     if track:

@@ -137,9 +137,14 @@ def save_model(path: str | Path, model: nn.Module, classes: Sequence[str], route
 
     buffer = io.BytesIO()
     content = {
-        "format": FORMAT, "labkit": labkit.__version__, "spec": model.spec, "classes": list(classes), "route": route,
-        "mean_std": list(model.mean_std), "state": model.state_dict(),
-    }  # fmt: skip
+        "format": FORMAT,
+        "labkit": labkit.__version__,
+        "spec": model.spec,
+        "classes": list(classes),
+        "route": route,
+        "mean_std": list(model.mean_std),
+        "state": model.state_dict(),
+    }
     torch.save(content, buffer)
     write_atomic(Path(path), buffer.getvalue())
 
@@ -211,12 +216,19 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
         files("labkit.apps").joinpath("report.html.jinja").read_text(encoding="utf-8")
     )
     page = template.render(
-        name=pictures.train.name, today=date.today().isoformat(), chosen=chosen, routes=routes,
-        train=_counts(pictures.train), val=_counts(pictures.val), notes=pictures.notes,
-        confusion=matrix, confusion_png=base64.b64encode(matrix.png).decode() if matrix else "",
+        name=pictures.train.name,
+        today=date.today().isoformat(),
+        chosen=chosen,
+        routes=routes,
+        train=_counts(pictures.train),
+        val=_counts(pictures.val),
+        notes=pictures.notes,
+        confusion=matrix,
+        confusion_png=base64.b64encode(matrix.png).decode() if matrix else "",
         pairs=[pair for pair in most_confused(counts, found.classes, 10) if pair[2]],
-        mistakes=[_mistake(pictures, found, i) for i in worst_mistakes(found, 12)], wrong=len(found.wrong),
-    )  # fmt: skip
+        mistakes=[_mistake(pictures, found, i) for i in worst_mistakes(found, 12)],
+        wrong=len(found.wrong),
+    )
     write_atomic(Path(path), page.encode(errors="replace"))  # a file name may hold bytes that are no text
     return Path(path)
 
@@ -234,7 +246,9 @@ def _mistake(pictures: Pictures, found: Predictions, i: int) -> dict:
     buffer = io.BytesIO()
     Image.fromarray(pictures.val.images[i].permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=85)  # (H, W, C)
     return {
-        "picture": base64.b64encode(buffer.getvalue()).decode(), "file": str(where),
-        "true": found.classes[found.labels[i]], "taken": found.classes[found.chosen[i]],
+        "picture": base64.b64encode(buffer.getvalue()).decode(),
+        "file": str(where),
+        "true": found.classes[found.labels[i]],
+        "taken": found.classes[found.chosen[i]],
         "score": float(found.chances[i].max()),
-    }  # fmt: skip
+    }

@@ -53,8 +53,7 @@ def environment() -> Path:
     began = time.monotonic()
     if not python.exists():
         _call(
-            [sys.executable, "-m", "venv", str(folder)],
-            "python3 -m venv failed; on Debian: apt install python3-venv",
+            [sys.executable, "-m", "venv", str(folder)], "python3 -m venv failed; on Debian: apt install python3-venv"
         )
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _call([*pip, "-r", str(root / "requirements.txt")], "pip could not install requirements.txt, see above")
@@ -74,9 +73,15 @@ def book(python: Path) -> int:
     command = [str(tool), "build", str(root), "-W", "-n", "--keep-going"]
     lines = []
     with subprocess.Popen(
-        command, cwd=root, env=_env(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", errors="replace",
-    ) as process:  # fmt: skip
+        command,
+        cwd=root,
+        env=_env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
         for line in process.stdout:
             lines.append(line)
             if match := NOTEBOOK.search(line):
@@ -203,12 +208,7 @@ def _digest(paths) -> str:
 
 def _env() -> dict:
     """Return the environment of every step: no progress bars, no debugger warnings, one kind of hashing."""
-    quiet = {
-        "LABKIT_PROGRESS": "0",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "PYTHONUTF8": "1",
-        "MPLBACKEND": "agg",
-    }
+    quiet = {"LABKIT_PROGRESS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONUTF8": "1", "MPLBACKEND": "agg"}
     return os.environ | quiet
 
 

@@ -49,13 +49,7 @@ class Parameters:
 
 
 def conv_params(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: Axes,
-    *,
-    dims: int = 2,
-    groups: int = 1,
-    bias: bool = True,
+    in_channels: int, out_channels: int, kernel_size: Axes, *, dims: int = 2, groups: int = 1, bias: bool = True
 ) -> Parameters:
     """Count a convolution: (kernel area · in_channels / groups + 1) · out_channels. Introduced in lab 01.
 
@@ -78,13 +72,7 @@ def conv_params(
 
 
 def conv_transpose_params(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: Axes,
-    *,
-    dims: int = 2,
-    groups: int = 1,
-    bias: bool = True,
+    in_channels: int, out_channels: int, kernel_size: Axes, *, dims: int = 2, groups: int = 1, bias: bool = True
 ) -> Parameters:
     """Count a transposed convolution: the same numbers as a convolution's. See `conv_params`; lab 01.
 

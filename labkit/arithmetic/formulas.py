@@ -11,12 +11,7 @@ from labkit.base.errors import ConfigError
 
 LONGEST, LARGEST, LARGEST_POWER = 200, 10**18, 20  # characters, value, exponent
 ALLOWED = "whole numbers, + - * / // **, and parentheses, such as (3*3*3+1)*64"
-_OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-}
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
 
 
 def evaluate(formula: str) -> int:

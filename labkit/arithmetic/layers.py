@@ -313,11 +313,32 @@ def _check_channels(layer: Layer, shape: Shape, in_channels: int | None = None) 
 # -- from torch, by the names of its classes: this module never imports it --
 
 SAME_SHAPE = (
-    "CELU", "ELU", "GELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "ReLU6", "SELU",
-    "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softplus", "Softshrink", "Softsign",
-    "Tanh", "Tanhshrink", "Threshold", "AlphaDropout",
-)  # fmt: skip
+    "CELU",
+    "ELU",
+    "GELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "ReLU6",
+    "SELU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softmax2d",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+    "AlphaDropout",
+)
 PARTS = ("features", "avgpool", "classifier")  # the order in which AlexNet, VGG and our networks use them
 
 
@@ -442,11 +463,14 @@ def plain(value):
     return value[0] if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 else value
 
 
-_BY_AXES = (
-    "Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm",
-    "Dropout",
-)  # fmt: skip
+_BY_AXES = ("Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm", "Dropout")
 TORCH_NAMES = (
     *(f"{name}{n}d" for name in _BY_AXES for n in (1, 2, 3)),
-    "Flatten", "Linear", "GroupNorm", "Dropout", "LocalResponseNorm", "ReLU", *SAME_SHAPE,
-)  # fmt: skip
+    "Flatten",
+    "Linear",
+    "GroupNorm",
+    "Dropout",
+    "LocalResponseNorm",
+    "ReLU",
+    *SAME_SHAPE,
+)

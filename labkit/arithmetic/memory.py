@@ -46,11 +46,7 @@ class Memory:
 
 
 def training_memory(
-    parameters: int,
-    activations: int = 0,
-    batch_size: int = 1,
-    optimizer: str = "adam",
-    precision: str = "float32",
+    parameters: int, activations: int = 0, batch_size: int = 1, optimizer: str = "adam", precision: str = "float32"
 ) -> Memory:
     """Return the memory of one training step. Introduced in lab 01.
 

@@ -86,12 +86,7 @@ def pool_out(
 
 
 def conv_transpose_out(
-    size: Axes,
-    kernel_size: Axes,
-    stride: Axes = 1,
-    padding: Axes = 0,
-    output_padding: Axes = 0,
-    dilation: Axes = 1,
+    size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes = 0, output_padding: Axes = 0, dilation: Axes = 1
 ) -> Axes:
     """Return the output size of a transposed convolution, which undoes the size of a convolution.
 
@@ -198,11 +193,7 @@ def kernels_for(
     >>> kernels_for(32, 16, kernel_sizes=[3, 4], strides=[2])
     [Setting(kernel_size=3, stride=2, padding=1), Setting(kernel_size=4, stride=2, padding=1)]
     """
-    size, wanted, dilation = (
-        whole("size", size, 1),
-        whole("wanted", wanted, 1),
-        whole("dilation", dilation, 1),
-    )
+    size, wanted, dilation = (whole("size", size, 1), whole("wanted", wanted, 1), whole("dilation", dilation, 1))
     kernel_sizes = [whole("kernel_size", k, 1) for k in kernel_sizes]
     found = []
     for stride in (whole("stride", s, 1) for s in strides):

@@ -41,6 +41,11 @@ def cache_dir() -> Path:
     return _CLONE / "data" / "cache" if in_clone() else Path.home() / ".cache" / "labkit"
 
 
+def records_dir() -> Path:
+    """Return the folder of the records that the book's tables come from: `LABKIT_RECORDS` if it is set."""
+    return Path(os.environ.get("LABKIT_RECORDS") or bundled("results"))
+
+
 def data_dir() -> Path:
     """Return the folder with the full data sets: `LABKIT_DATA` if set (it must exist), else the cache."""
     given = os.environ.get("LABKIT_DATA")

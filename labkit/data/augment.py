@@ -287,8 +287,9 @@ class Normalize(Transform):
         if min(self.std) <= 0:
             raise ConfigError(
                 "A channel has the same value in every pixel: its sd is 0, it cannot be normalised."
-                if min(self.std) == 0 else f"std must be above 0, got {self.std}."
-            )  # fmt: skip
+                if min(self.std) == 0
+                else f"std must be above 0, got {self.std}."
+            )
 
     def _draw(self, X, generator):
         if X.shape[1] != len(self.mean):

@@ -24,9 +24,7 @@ from labkit.data.augment import Normalize, apply_all
 from labkit.data.folders import Photos, read_folder
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-FASHION_CLASSES = (
-    "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
+FASHION_CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 CHUNK = 512  # images that are normalised at a time: a second float copy of a huge batch would cost memory
 BUNDLED = "fashion-mnist-small"
 BUNDLED_SHA256 = "b9f85243fb02de83c5720e2c88750ade70e786eb5012f1867391157b0fb9a836"
@@ -296,9 +294,7 @@ def from_photos(photos: Photos, name: str, split: str) -> ImageSet:
     return ImageSet(name, split, photos.images, photos.labels, photos.classes)
 
 
-_LOADERS = {
-    BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mnist, "hymenoptera": _load_hymenoptera,
-}  # fmt: skip
+_LOADERS = {BUNDLED: _load_bundled, "cifar10": _load_cifar10, "mnist": _load_mnist, "hymenoptera": _load_hymenoptera}
 
 
 class Batches:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import ClassVar
 
 from labkit.base.errors import LabkitError, unknown
-from labkit.base.files import bundled, write_atomic
+from labkit.base.files import records_dir, write_atomic
 from labkit.records import statistics
 
 QUANTITIES = ("seconds_per_image", "memory", "joules_per_image")
@@ -139,9 +140,13 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
         seconds.append(_one_step(model, optimizer, X, y, step.precision))
     after = peak_memory(where)
     return StepCost(
-        asdict(step), seconds[1:], after - before if after is not None else None, spent(energy, joules(where)),
-        describe_device(where), versions(),
-    )  # fmt: skip
+        asdict(step),
+        seconds[1:],
+        after - before if after is not None else None,
+        spent(energy, joules(where)),
+        describe_device(where),
+        versions(),
+    )
 
 
 def _warm_up(where) -> None:
@@ -173,7 +178,7 @@ def _one_step(model, optimizer, X, y, precision: str) -> float:
 
 def costs_path(lab: str) -> Path:
     """Return where the measured steps of a lab lie."""
-    return bundled("results") / lab / "steps.json"
+    return records_dir() / lab / "steps.json"
 
 
 def save(lab: str, costs: Iterable[StepCost]) -> None:
@@ -251,50 +256,36 @@ def _medians(costs: list[StepCost]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class CostClaim:
-    """A sentence of a source about what a network costs, as something that measured steps can decide.
-
-    The same methods as those of `labkit.records.claims.Claim`, which runs decide.
+class CostRatio:
+    """What one step costs as a multiple of another, for claims. Introduced in lab 11.
 
     Attributes:
-        says: the claim in plain words.
-        lab: whose measured steps decide it.
+        lab: whose measured steps.
         quantity: see `values`.
         step, against: the two that are compared, in the order in which they were measured.
-        expect: "lower" or "higher".
-        source: whose sentence it is.
     """
 
-    says: str
     lab: str
     quantity: str
     step: str
     against: str
-    expect: str
-    source: str
+    neutral: ClassVar[float] = 1.0
 
-    def ratios(self) -> list[float]:
-        """Return the ratio of the two for each time that both were measured."""
+    def values(self, runs) -> list[float]:
+        """Return the ratio of the two for each time that both were measured; no runs are needed for that."""
         pairs = (values(self.lab, name, self.quantity) for name in (self.step, self.against))
         return [a / b for a, b in zip(*pairs, strict=False)]
 
-    def decide(self, runs) -> str:
-        """Return "holds", "does not hold", "unclear" or "not measured", from the 95 % interval of the ratio."""
-        found = self.ratios()
-        if not found:
-            return "not measured: it cannot be read here" if recorded(self.lab) else "not run"
-        low, high = statistics.interval(found)
-        less, more = high < 1, low > 1
-        holds, fails = (less, more) if self.expect == "lower" else (more, less)
-        return "holds" if holds else "does not hold" if fails else "unclear"
-
-    def measured(self, runs) -> str:
+    def show(self, values: list[float]) -> str:
         """Return the mean ratio with its 95 % interval."""
-        found = self.ratios()
-        if len(found) < 2:
+        if len(values) < 2:
             return "not measured" if recorded(self.lab) else "not run"
-        low, high = statistics.interval(found)
-        return f"× {statistics.summarise(found).mean:.2f} [{low:.2f}, {high:.2f}] (n = {len(found)})"
+        low, high = statistics.interval(values)
+        return f"× {statistics.summarise(values).mean:.2f} [{low:.2f}, {high:.2f}] (n = {len(values)})"
+
+    def missing(self) -> str:
+        """Say whether the steps were not measured, or could not be read."""
+        return "not measured: it cannot be read here" if recorded(self.lab) else "not run"
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from labkit.base.errors import ConfigError, unknown
-from labkit.base.files import bundled
+from labkit.base.files import records_dir
+from labkit.data.chosen import Images
 from labkit.experiments import cost
-from labkit.experiments.cost import CostClaim, Step
-from labkit.experiments.execute import checkpoint_path, finished_record, same_training, train_once
+from labkit.experiments.cost import Step
+from labkit.experiments.execute import Settings, execute, same_training
 from labkit.records import claims, ledger, reports, statistics
 from labkit.records.claims import Claim
 from labkit.records.ledger import Run
+from labkit.records.metrics import METRICS
 from labkit.training.recipe import Recipe
 
 BUDGETS = ("quick", "full")
@@ -30,7 +32,7 @@ class Arm:
         model: name of the network.
         options: what the network takes beside channels, classes and image size.
         changes: fields of the budget's recipe that this arm sets differently.
-        images: what it changes in the images, see `labkit.experiments.execute.prepare`.
+        images: fields of the budget's images that this arm sets differently.
         seeds: number of runs, where it is not the budget's.
         epochs_times: how many times the epochs of the budget it is trained for.
         embed: layers whose planes the records keep, see `labkit.analysis.embed.record`.
@@ -53,51 +55,35 @@ class Arm:
         """Return a budget's recipe as this arm changes it."""
         return replace(base, **{"epochs": round(base.epochs * self.epochs_times), **(self.changes or {})})
 
+    def run(self, lab: str, name: str, budget: "Budget", seed: int) -> Run:
+        """Return the run of this arm at a budget of a lab, with what it will train and no result yet."""
+        return Run(
+            lab=lab,
+            arm=self.name,
+            budget=name,
+            seed=seed,
+            model={"name": self.model} | self.options,
+            data=replace(budget.images, **(self.images or {})).as_record(),
+            recipe=self.recipe(budget.recipe).as_record(),
+            embed=list(self.embed) if budget.planes else [],
+        )
+
 
 @dataclass(frozen=True)
 class Budget:
     """What a lab trains on at one budget.
 
     Attributes:
-        dataset: name of the data set.
+        images: which ones.
         recipe: how each arm is trained.
         seeds: number of runs of each arm, with seeds from 0.
-        train_per_class: how many training images of each class are used; None for all.
-        val_per_class: how many validation images of each class are used; None for all.
-        test_per_class: how many test images of each class are used; None for all.
-        image_size: pixels that the images are resized to; None leaves them as they are.
-        classes: the classes that are kept; empty for all.
-        draw_split: whether each seed draws its own split between training and validation images.
         planes: whether the records keep planes of the layers that the arms name.
     """
 
-    dataset: str
+    images: Images
     recipe: Recipe
     seeds: int
-    train_per_class: int | None = None
-    val_per_class: int | None = None
-    image_size: int | None = None
-    classes: tuple[str, ...] = ()
-    draw_split: bool = False
     planes: bool = True
-    test_per_class: int | None = None
-
-    @property
-    def data(self) -> dict:
-        """What `labkit.experiments.execute.prepare` takes, as a record keeps it."""
-        wanted = {"name": self.dataset, "train_per_class": self.train_per_class}
-        others = {
-            "val_per_class": self.val_per_class, "test_per_class": self.test_per_class, "image_size": self.image_size,
-            "classes": list(self.classes), "draw_split": self.draw_split,
-        }  # fmt: skip
-        return wanted | {name: value for name, value in others.items() if value}
-
-    @property
-    def images(self) -> str:
-        """The training images in words, as tables and figures name them."""
-        few = f", {self.train_per_class} a class" if self.train_per_class else ""
-        size = f", {self.image_size} px" if self.image_size else ""
-        return self.dataset + (f" ({', '.join(self.classes)})" if self.classes else "") + few + size
 
 
 @dataclass(frozen=True)
@@ -144,7 +130,8 @@ class Figure:
             return self.why_not
         if self.of:  # one number of all runs together has no spread: it is met or not
             values = values * 2
-        return (claims.verdict_about if self.label.endswith("_about") else claims.verdict)(self.value, values)
+        metric = METRICS.get(self.metric) if isinstance(self.metric, str) else None
+        return (claims.verdict_about if metric and metric.about else claims.verdict)(self.value, values)
 
 
 @dataclass(frozen=True)
@@ -168,7 +155,7 @@ class Lab:
     arms: tuple[Arm, ...] = ()
     quick: Budget | None = None
     full: Budget | None = None
-    claims: tuple[Claim | CostClaim, ...] = ()
+    claims: tuple[Claim, ...] = ()
     figures: tuple[Figure, ...] = ()
     steps: tuple[Step, ...] = ()
 
@@ -195,15 +182,11 @@ class Lab:
                 raise unknown(f"arm of {self.name}", arm, [a.name for a in self.arms])
         wanted = [a for a in self.arms if (not arms or a.name in arms) and not (a.full_only and name == "quick")]
         return [
-            Run(
-                lab=self.name, arm=arm.name, budget=name, seed=seed, model=dict(name=arm.model, **arm.options),
-                data=chosen.data | (arm.images or {}), recipe=arm.recipe(chosen.recipe).as_record(),
-                embed=list(arm.embed) if chosen.planes else [],
-            )
+            arm.run(self.name, name, chosen, seed)
             for seed in range(seeds or chosen.seeds)
             for arm in wanted
             if seeds or seed < (arm.seeds or chosen.seeds)
-        ]  # fmt: skip
+        ]
 
     def _owner(self, run: Run) -> Run:
         """Return a run under the lab and the arm that keep its record."""
@@ -236,15 +219,10 @@ class Lab:
             report: called with the growing record after every epoch.
             callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
         """
-        done = []
+        settings, done = Settings(device, progress, report, callbacks), []
         for planned in self.plan(budget, seeds, arms):
-            run = self._owner(planned)
-            path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
-            if again and run.budget == "quick":
-                for file in (path, checkpoint_path(run)):
-                    file.unlink(missing_ok=True)
-            known = finished_record(run) or train_once(run, path, device, progress, report, callbacks)
-            done.append(replace(known, lab=self.name, arm=planned.arm))
+            record = execute(self._owner(planned), settings, again=again)
+            done.append(replace(record, lab=self.name, arm=planned.arm))
         return done
 
     def recorded(self, budget: str = "full", arms: list[str] | None = None) -> list[Run]:
@@ -267,7 +245,7 @@ class Lab:
         """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any.
 
         Args:
-            metric: a name of `labkit.records.ledger.METRICS`.
+            metric: a name of `labkit.records.metrics.METRICS`.
             arm: whose runs.
             budget: "quick" or "full".
             epoch: as the runs stood after this epoch; at the end if not given.
@@ -280,7 +258,7 @@ class Lab:
         None where no epoch is, or nothing was recorded. Introduced in lab 04.
 
         Args:
-            metric: a name of `labkit.records.ledger.METRICS` that every epoch has, such as "train_acc".
+            metric: a name of `labkit.records.metrics.METRICS` that every epoch has, such as "train_acc".
             arm: whose runs.
             value: what the mean has to reach.
             budget: "quick" or "full".
@@ -305,10 +283,16 @@ class Lab:
             ours = figure.of("full") if figure.of else _values(full, figure.arm, figure.metric, figure.epoch)
             yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
             whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
-            rows.append((
-                figure.arm, figure.label, f"{figure.value:,.{reports.decimals(figure.value)}f}", _shown(ours, whole),
-                _shown(yours, whole), figure.judge(ours) if known else self.why_not(figure.arm),
-            ))  # fmt: skip
+            rows.append(
+                (
+                    figure.arm,
+                    figure.label,
+                    f"{figure.value:,.{reports.decimals(figure.value)}f}",
+                    _shown(ours, whole),
+                    _shown(yours, whole),
+                    figure.judge(ours) if known else self.why_not(figure.arm),
+                )
+            )
         recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
@@ -339,7 +323,7 @@ class Lab:
         """Return a table, one row an arm: the metric, and its difference from one arm with what that shows.
 
         Args:
-            metric: a name of `labkit.records.ledger.METRICS`.
+            metric: a name of `labkit.records.metrics.METRICS`.
             against: the arm that the others are compared with, seed by seed.
             budget: whose records.
 
@@ -354,11 +338,14 @@ class Lab:
         runs, rows = self.recorded(budget), []
         for arm in self.arms:
             found, same = statistics.paired(runs, metric, arm.name, against), arm.name == against
-            rows.append({
-                "arm": arm.name, metric: _shown(_values(runs, arm.name, metric, None), False),
-                f"difference from {against}": "–" if same else statistics.measured(found),
-                "seen": "–" if same else statistics.judge(metric, found),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "arm": arm.name,
+                    metric: _shown(_values(runs, arm.name, metric, None), False),
+                    f"difference from {against}": "–" if same else statistics.measured(found),
+                    "seen": "–" if same else statistics.judge(metric, found),
+                }
+            )
         return pd.DataFrame(rows).set_index("arm")
 
     def verdicts(self):
@@ -377,7 +364,7 @@ class Lab:
     def cost(self) -> str:
         """Return one line: what the notebook and the full budget cost, both from measured records."""
         parts = []
-        measured = bundled("results") / self.name / "cost.json"
+        measured = records_dir() / self.name / "cost.json"
         if measured.is_file():
             quick = json.loads(measured.read_text())
             parts.append(f"Quick: {quick['seconds']:.0f} s on {quick['device']}")

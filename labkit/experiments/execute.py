@@ -1,22 +1,28 @@
 """One run from its plan to its record: build, train, look at the test set once, write down what it cost.
 
-Not here: which runs a lab has (index.py), and what a record holds (ledger.py).
+Not here: which runs a lab has (design.py), and what a record holds (records/ledger.py).
 """
 
+import math
 import platform
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import torch
+from filelock import FileLock, Timeout
 
 from labkit.analysis import embed, transfer
 from labkit.analysis.summaries import multiply_adds
 from labkit.arithmetic.counting import count
+from labkit.base.errors import DivergedError
 from labkit.base.files import cache_dir
-from labkit.data.images import Splits, load
+from labkit.data.chosen import Images
 from labkit.models import build
 from labkit.records import ledger
 from labkit.records.ledger import Run
@@ -29,16 +35,10 @@ from labkit.training.progress import shows_progress
 from labkit.training.recipe import Recipe
 from labkit.training.scoring import eval_batches, pixel_stats, score
 
-# what a run may ask of its images
-DATA = (
-    "name", "train_per_class", "val_per_class", "test_per_class", "image_size", "shuffle_pixels", "classes",
-    "draw_per_class", "draw_split",
-)  # fmt: skip
-
 
 def same_training(a: Run, b: Run) -> bool:
     """Tell whether run `a` has all of run `b`: network, recipe, data set, and planes of the same layers or more."""
-    same_data = all(a.data.get(key) == b.data.get(key) for key in DATA)
+    same_data = Images.of(a.data) == Images.of(b.data)
     same_model = all(a.model.get(key) == value for key, value in b.model.items())
     same_planes = set(b.embed) <= set(a.embed)
     return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes
@@ -51,52 +51,82 @@ def finished_record(run: Run) -> Run | None:
     return known if known and known.finished and same_training(known, run) else None
 
 
-def train_once(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
-    """Train a run that has no finished record; while another process trains the same one, wait for its record.
+@dataclass(frozen=True)
+class Settings:
+    """How runs are executed, whatever they train.
 
-    Two notebooks may ask for one run at once, and a checkpoint has one writer.
+    Attributes:
+        device: "cpu", "cuda" or "mps"; None for the fastest one present.
+        progress: whether to show a bar, see `labkit.fit`.
+        report: called with the growing record after every epoch.
+        callbacks: called with the run, gives what `labkit.fit` calls after every epoch.
     """
-    from filelock import FileLock, Timeout
 
+    device: str | None = None
+    progress: bool | None = True
+    report: Callable[[Run], None] | None = None
+    callbacks: Callable[[Run], list] | None = None
+
+
+def execute(run: Run, settings: Settings = Settings(), *, again: bool = False, keep_diverged: bool = False) -> Run:
+    """Return the finished record of a planned run; train what has none. Labs, searches and commands all come here.
+
+    A record and a checkpoint have one writer: while another process trains the same run, this one waits for its record.
+
+    Args:
+        run: what is to be trained.
+        settings: how.
+        again: train anew what has a quick record already.
+        keep_diverged: whether a training whose numbers are none any more is a finished record, and no error.
+
+    Raises:
+        DivergedError: such a training, unless it is kept.
+    """
+    path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
+    if not again and (known := finished_record(run)):
+        return known
+    with _alone(run, settings):
+        if again and run.budget == "quick":
+            for file in (path, checkpoint_path(run)):
+                file.unlink(missing_ok=True)
+        if known := finished_record(run):
+            return known
+        try:
+            return train_run(run, path, settings)
+        except DivergedError:
+            if not keep_diverged:
+                raise
+            return _record_diverged(run, path)
+
+
+@contextmanager
+def _alone(run: Run, settings: Settings) -> Iterator[None]:
+    """Be the only process that trains a run; the system lets go of a dead process's lock."""
     if distributed.size() > 1:  # the processes of one run train it together
-        return train_run(run, path, device, progress, report, callbacks)
+        yield
+        return
     checkpoint_path(run).parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(checkpoint_path(run).with_suffix(".lock"))  # the system lets go of a dead process's lock
+    lock = FileLock(checkpoint_path(run).with_suffix(".lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        if shows_progress(progress):
+        if shows_progress(settings.progress):
             print(f"{run.label}: another process trains this run; waiting for its record.", file=sys.stderr)
         lock.acquire()
     try:
-        return finished_record(run) or train_run(run, path, device, progress, report, callbacks)
+        yield
     finally:
         lock.release()
 
 
-def prepare(wanted: dict, seed: int = 0) -> Splits:
-    """Load the images of a run.
-
-    Args:
-        wanted: name of the data set; and where they are asked for: train_per_class, val_per_class, test_per_class,
-            image_size in pixels, shuffle_pixels (the seed of the permutation), classes (the names of those to keep),
-            draw_per_class (training images of each class, drawn from the run's seed), draw_split (True: the split
-            between training and validation is drawn from the run's seed).
-        seed: of the run.
-    """
-    splits = load(wanted["name"], split_seed=seed if wanted.get("draw_split") else 0)
-    if names := wanted.get("classes"):
-        splits = Splits(*(part.only(*names) for part in splits))
-    if few := wanted.get("draw_per_class"):
-        splits = splits._replace(train=splits.train.per_class(few, seed))
-    for part in splits:
-        if few := wanted.get(f"{part.split}_per_class"):
-            splits = splits._replace(**{part.split: part.per_class(few)})
-    if size := wanted.get("image_size"):
-        splits = Splits(*(part.resized(size) for part in splits))
-    if (seed := wanted.get("shuffle_pixels")) is not None:
-        splits = Splits(*(part.shuffled(seed) for part in splits))
-    return splits
+def _record_diverged(run: Run, path: Path) -> Run:
+    """Record a run whose loss became infinite or not a number: it is finished, and its last scores are no numbers."""
+    scores = dict.fromkeys(("train_loss", "train_acc", "val_loss", "val_acc"), math.nan)
+    run.history.append({"epoch": len(run.history) + 1, "lr": run.recipe["lr"], "seconds": 0.0} | scores)
+    run.finished = True
+    run.save(path)
+    checkpoint_path(run).unlink(missing_ok=True)
+    return run
 
 
 def checkpoint_path(run: Run) -> Path:
@@ -105,26 +135,31 @@ def checkpoint_path(run: Run) -> Path:
     return cache_dir() / "checkpoints" / run.lab / run.budget / f"{record.stem}.pt"
 
 
-def train_run(run: Run, path: Path, device=None, progress=True, report=None, callbacks=None) -> Run:
+def train_run(run: Run, path: Path, settings: Settings = Settings()) -> Run:
     """Train one run, write its record after every epoch, and look at the test set once, at the end.
 
     A run that was stopped goes on after its last finished epoch. Of several processes (`labkit.distributed`) the first
     writes record and checkpoint; the others take part in the training, wait, and read the record.
     """
     distributed.wait()  # all have found that this run is still to be trained, before anything of it is written
-    where = pick_device(device)
-    splits = prepare(run.data, run.seed)
+    where = pick_device(settings.device)
+    splits = Images.of(run.data).load(run.seed)
     recipe = Recipe.of(run.recipe)
     options = {k: v for k, v in run.model.items() if k != "name"}
     torch.manual_seed(run.seed)  # the weights
     model = build(
-        run.model["name"], in_channels=splits.train.in_channels, num_classes=len(splits.train.classes),
-        image_size=splits.train.image_size, **options,
-    )  # fmt: skip
+        run.model["name"],
+        in_channels=splits.train.in_channels,
+        num_classes=len(splits.train.classes),
+        image_size=splits.train.image_size,
+        **options,
+    )
     run.model = {
-        **model.spec, "params": count(model).total, "trainable": transfer.trainable(model, recipe),
+        **model.spec,
+        "params": count(model).total,
+        "trainable": transfer.trainable(model, recipe),
         "multiply_adds": multiply_adds(model, splits.train.images.shape[1:]),
-    }  # fmt: skip
+    }
     run.data |= {part.split: {"images": len(part), "fingerprint": part.fingerprint} for part in splits}
     run.device, run.versions = describe_device(where, recipe.precision), versions()
     checkpoint = checkpoint_path(run)
@@ -132,19 +167,26 @@ def train_run(run: Run, path: Path, device=None, progress=True, report=None, cal
     def keep(row: dict) -> None:
         run.history.append(row)
         run.save(path)
-        if report:
-            report(run)
+        if settings.report:
+            settings.report(run)
 
     if checkpoint.exists():  # the rows of the epochs that are done; fit checks that they belong here
         run.history = read_checkpoint(checkpoint)["history"]
-    more = callbacks(run) if callbacks and distributed.is_first() else []
+    more = settings.callbacks(run) if settings.callbacks and distributed.is_first() else []
     train = transfer.fit_head if recipe.head else fit
     try:
         if train is fit or distributed.is_first():  # without gradients there is nothing to share
             history = train(
-                model, splits.train, splits.val, recipe, seed=run.seed, device=device, checkpoint=checkpoint,
-                callbacks=[keep, *more], progress=progress,
-            )  # fmt: skip
+                model,
+                splits.train,
+                splits.val,
+                recipe,
+                seed=run.seed,
+                device=settings.device,
+                checkpoint=checkpoint,
+                callbacks=[keep, *more],
+                progress=settings.progress,
+            )
     finally:
         for callback in more:
             callback.close()
@@ -195,9 +237,12 @@ def versions() -> dict:
     import labkit
 
     return {
-        "labkit": labkit.__version__, "torch": torch.__version__, "torchvision": version("torchvision"),
-        "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
-    }  # fmt: skip
+        "labkit": labkit.__version__,
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def peak_memory(device: torch.device) -> int | None:

@@ -38,9 +38,13 @@ class AlexNet(nn.Module):
         )
         units = trace(self.features, image_size, in_channels).out_shape[0]
         self.hidden = nn.Sequential(
-            nn.Linear(units, 2048), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(2048, 2048), nn.ReLU(), nn.Dropout(dropout),
-        )  # fmt: skip
+            nn.Linear(units, 2048),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(2048, 2048),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+        )
         self.output = nn.Linear(2048, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -55,9 +55,8 @@ class Backbone(nn.Module):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, backbone="efficientnet_lite0", pretrained=False,
-        frozen_norm=None,
-    ):  # fmt: skip
+        self, in_channels, num_classes, image_size, *, backbone="efficientnet_lite0", pretrained=False, frozen_norm=None
+    ):
         super().__init__()
         known = _known(backbone)
         if in_channels not in (1, 3):

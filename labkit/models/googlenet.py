@@ -45,8 +45,8 @@ class GoogLeNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, stem="cifar", auxiliary=True, branch_kernel=3, dropout=0.2,
-    ):  # fmt: skip
+        self, in_channels, num_classes, image_size, *, stem="cifar", auxiliary=True, branch_kernel=3, dropout=0.2
+    ):
         super().__init__()
         check_dropout(dropout)
         check_stem(stem, image_size, SMALLEST)

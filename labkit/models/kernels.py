@@ -29,9 +29,7 @@ class Kernels(nn.Module):
         ConfigError: a setting out of range, or images that are too small for these kernels.
     """
 
-    def __init__(
-        self, in_channels, num_classes, image_size, *, channels=16, kernel_size=3, dilation=1, blocks=3,
-    ):  # fmt: skip
+    def __init__(self, in_channels, num_classes, image_size, *, channels=16, kernel_size=3, dilation=1, blocks=3):
         super().__init__()
         for name, value in (("channels", channels), ("dilation", dilation), ("blocks", blocks)):
             whole(name, value, 1)

@@ -34,9 +34,18 @@ class MLP(nn.Sequential):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, hidden=(100,), activations=("relu",), dropout=0.0,
-        dropout_after=(), batch_norm=False, output="logits",
-    ):  # fmt: skip
+        self,
+        in_channels,
+        num_classes,
+        image_size,
+        *,
+        hidden=(100,),
+        activations=("relu",),
+        dropout=0.0,
+        dropout_after=(),
+        batch_norm=False,
+        output="logits",
+    ):
         check_settings(hidden, activations, dropout, dropout_after, output)
         layers, units = [nn.Flatten()], in_channels * image_size * image_size
         for number, width in enumerate(hidden, 1):

@@ -29,9 +29,7 @@ class NetConv(nn.Module):
         ConfigError: a setting out of range, or images that are too small.
     """
 
-    def __init__(
-        self, in_channels, num_classes, image_size, *, activation="leaky_relu", dropout=0.0, batch_norm=False,
-    ):  # fmt: skip
+    def __init__(self, in_channels, num_classes, image_size, *, activation="leaky_relu", dropout=0.0, batch_norm=False):
         super().__init__()
         check_dropout(dropout)
         act = [make_activation(activation) for _ in range(4)]
@@ -40,12 +38,17 @@ class NetConv(nn.Module):
         pools = nn.MaxPool2d(2), nn.MaxPool2d(2)
         units = trace([convs[0], pools[0], convs[1], pools[1], nn.Flatten()], image_size, in_channels).out_shape[0]
         self.features = nn.Sequential(
-            convs[0], norms[0], act[0], pools[0], convs[1], norms[1], act[1], pools[1], nn.Flatten(),
-        )  # fmt: skip
+            convs[0], norms[0], act[0], pools[0], convs[1], norms[1], act[1], pools[1], nn.Flatten()
+        )
         self.classifier = nn.Sequential(
-            nn.Linear(units, 120), act[2], nn.Dropout(dropout), nn.Linear(120, 84), act[3], nn.Dropout(dropout),
+            nn.Linear(units, 120),
+            act[2],
+            nn.Dropout(dropout),
+            nn.Linear(120, 84),
+            act[3],
+            nn.Dropout(dropout),
             nn.Linear(84, num_classes),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, (B, num_classes), of images (B, in_channels, image_size, image_size)."""

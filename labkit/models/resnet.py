@@ -37,9 +37,18 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, blocks=(2, 2, 2, 2), width=64, stem="cifar", skip=True,
-        batch_norm=True, activation="relu",
-    ):  # fmt: skip
+        self,
+        in_channels,
+        num_classes,
+        image_size,
+        *,
+        blocks=(2, 2, 2, 2),
+        width=64,
+        stem="cifar",
+        skip=True,
+        batch_norm=True,
+        activation="relu",
+    ):
         super().__init__()
         check_stem(stem, image_size, SMALLEST)
         whole("width", width, 1)

@@ -36,9 +36,18 @@ class VGG(nn.Module):
     """
 
     def __init__(
-        self, in_channels, num_classes, image_size, *, letter="D", batch_norm=False, pool=1, hidden=512, dropout=0.5,
+        self,
+        in_channels,
+        num_classes,
+        image_size,
+        *,
+        letter="D",
+        batch_norm=False,
+        pool=1,
+        hidden=512,
+        dropout=0.5,
         activation="relu",
-    ):  # fmt: skip
+    ):
         super().__init__()
         check_dropout(dropout)
         whole("pool", pool, 1), whole("hidden", hidden, 1)
@@ -50,10 +59,14 @@ class VGG(nn.Module):
         self.pool = MeanPool(pool)
         self.classifier = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(512 * pool * pool, hidden), make_activation(activation), nn.Dropout(dropout),
-            nn.Linear(hidden, hidden), make_activation(activation), nn.Dropout(dropout),
+            nn.Linear(512 * pool * pool, hidden),
+            make_activation(activation),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            make_activation(activation),
+            nn.Dropout(dropout),
             nn.Linear(hidden, num_classes),
-        )  # fmt: skip
+        )
         for layer in self.modules():  # without it sixteen layers do not start to learn
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

@@ -243,11 +243,15 @@ def recorded_planes(runs: Sequence[Run], classes: Sequence[str], title: str = ""
         for name in run.embed if len(kept) == 1 else run.embed[-1:]:
             points, labels = np.array(layers[name]["points"]), np.array(run.final["embedding"]["labels"])
             line = separating_line(points, labels) if len(classes) == 2 else None
-            parts.append({
-                "points": points, "labels": labels, "title": name if len(kept) == 1 else run.arm,
-                "score": str(Scores(layers[name]["silhouette"], layers[name]["trustworthiness"])),
-                "line": line if line and line.weights.any() else None,  # a layer that has died gives none
-            })  # fmt: skip
+            parts.append(
+                {
+                    "points": points,
+                    "labels": labels,
+                    "title": name if len(kept) == 1 else run.arm,
+                    "score": str(Scores(layers[name]["silhouette"], layers[name]["trustworthiness"])),
+                    "line": line if line and line.weights.any() else None,  # a layer that has died gives none
+                }
+            )
     return planes(parts, classes, title)
 
 
@@ -255,8 +259,17 @@ def _write_key(figure, handles: dict) -> int:
     """Write the names with their marks below the planes, row by row, and return the number of rows."""
     columns = len(handles) if sum(map(len, handles)) < 40 else 6
     rowwise = [list(handles)[i] for first in range(columns) for i in range(first, len(handles), columns)]
-    figure.legend([handles[name] for name in rowwise], rowwise, loc="lower center", ncols=columns, frameon=False,
-                  fontsize=9, markerscale=1.8, handletextpad=0.2, columnspacing=1.4)  # fmt: skip
+    figure.legend(
+        [handles[name] for name in rowwise],
+        rowwise,
+        loc="lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        markerscale=1.8,
+        handletextpad=0.2,
+        columnspacing=1.4,
+    )
     return -(-len(handles) // columns)
 
 
@@ -298,9 +311,15 @@ def _draw_plane(axes, points, labels, classes, line, head: str, size: float = 16
     for label in np.unique(labels):
         shape = SHAPES[label]
         axes.scatter(
-            *points[labels == label].T, s=1.8 * size if shape == "*" else size, color=COLOURS[label], marker=shape,
-            alpha=0.85, edgecolors="white", linewidths=0.3, label=classes[label],
-        )  # fmt: skip
+            *points[labels == label].T,
+            s=1.8 * size if shape == "*" else size,
+            color=COLOURS[label],
+            marker=shape,
+            alpha=0.85,
+            edgecolors="white",
+            linewidths=0.3,
+            label=classes[label],
+        )
     axes.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
@@ -332,8 +351,16 @@ def _write_names(axes, points, labels, classes, size: float) -> None:
     names = [classes[label] for label in found]
     for label, name, place in zip(found, names, spread(found.values(), names, letter), strict=True):
         dark = [0.65 * part for part in to_rgb(COLOURS[label])]
-        axes.text(*place, name, color=dark, fontsize=size, weight="bold", ha="center", va="center",
-                  path_effects=[withStroke(linewidth=3.5, foreground="white")])  # fmt: skip
+        axes.text(
+            *place,
+            name,
+            color=dark,
+            fontsize=size,
+            weight="bold",
+            ha="center",
+            va="center",
+            path_effects=[withStroke(linewidth=3.5, foreground="white")],
+        )
 
 
 def spread(places, names: Sequence[str], letter: float) -> list:

@@ -71,6 +71,12 @@ def label(axes, points) -> None:
     for (x, y, name, colour), (_, before), (_, after) in zip(points, places, moved, strict=True):
         shift = (8, (after - before) * 72 / axes.figure.dpi)
         axes.annotate(
-            name, (x, y), shift, textcoords="offset points", color=colour, fontsize=9, va="center",
+            name,
+            (x, y),
+            shift,
+            textcoords="offset points",
+            color=colour,
+            fontsize=9,
+            va="center",
             path_effects=[withStroke(linewidth=3, foreground="white")],
-        )  # fmt: skip
+        )

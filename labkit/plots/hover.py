@@ -29,9 +29,19 @@ LARGEST_TILE = 64  # pixels; larger images are made smaller for the sheet
 SHOWN = 112  # pixels that an image takes on the screen, about
 SCRIPT = "plotly.min.js"
 SYMBOLS = {
-    "o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "X": "x", "P": "cross",
-    "*": "star", "<": "triangle-left", ">": "triangle-right", "p": "pentagon", "h": "hexagon",
-}  # fmt: skip
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "X": "x",
+    "P": "cross",
+    "*": "star",
+    "<": "triangle-left",
+    ">": "triangle-right",
+    "p": "pentagon",
+    "h": "hexagon",
+}
 
 PAGE = """<div class="labkit-hover labkit-hover-{name}">
 <style>
@@ -222,9 +232,12 @@ def sheet(data: ImageSet) -> dict:
     Image.fromarray(whole[..., 0] if channels == 1 else whole).save(buffer, format="PNG", optimize=True)
     times = max(1, SHOWN // max(height, width))
     return {
-        "image": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", "columns": columns,
-        "width": width * times, "height": height * times, "size": [columns * width * times, rows * height * times],
-    }  # fmt: skip
+        "image": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}",
+        "columns": columns,
+        "width": width * times,
+        "height": height * times,
+        "size": [columns * width * times, rows * height * times],
+    }
 
 
 def copy_script(folder: Path) -> Path:
@@ -259,11 +272,26 @@ def _figure(points, labels, classes: Sequence[str], words: Sequence[str]) -> dic
         name = html.escape(classes[label], quote=False)
         group = {"name": name, "legendgroup": str(label)}
         across, up = ([float(f"{value:.5g}") for value in column] for column in points[ours].T)
-        figure.add_scatter(x=across, y=up, mode="markers", marker=_marker(label), customdata=ours.tolist(),
-                           text=[words[i] for i in ours], hoverinfo="none", **group)  # fmt: skip
-        figure.add_scatter(x=[x], y=[y], mode="text", text=[f"<b>{name}</b>"],
-                           textfont={"color": "#222222", "shadow": ", ".join(["0 0 2px white"] * 4)},
-                           showlegend=False, hoverinfo="skip", **group)  # fmt: skip
+        figure.add_scatter(
+            x=across,
+            y=up,
+            mode="markers",
+            marker=_marker(label),
+            customdata=ours.tolist(),
+            text=[words[i] for i in ours],
+            hoverinfo="none",
+            **group,
+        )
+        figure.add_scatter(
+            x=[x],
+            y=[y],
+            mode="text",
+            text=[f"<b>{name}</b>"],
+            textfont={"color": "#222222", "shadow": ", ".join(["0 0 2px white"] * 4)},
+            showlegend=False,
+            hoverinfo="skip",
+            **group,
+        )
     figure.data = [*figure.data[::2], *figure.data[1::2]]  # the names over all points
     return json.loads(figure.to_json())
 
@@ -282,11 +310,16 @@ def _layout() -> dict:
         return {"title": {"text": f"t-SNE {number} (no unit)", "standoff": 8, "font": {"size": 13}}} | axis
 
     return {
-        "template": "none", "height": 480, "margin": {"l": 34, "r": 10, "t": 10, "b": 40},
-        "hovermode": "closest", "dragmode": False, "font": {"color": "#222222", "size": 13},
+        "template": "none",
+        "height": 480,
+        "margin": {"l": 34, "r": 10, "t": 10, "b": 40},
+        "hovermode": "closest",
+        "dragmode": False,
+        "font": {"color": "#222222", "size": 13},
         "legend": {"orientation": "h", "y": -0.1, "yanchor": "top", "itemsizing": "constant"},
-        "xaxis": named(1), "yaxis": named(2) | {"scaleanchor": "x"},
-    }  # fmt: skip
+        "xaxis": named(1),
+        "yaxis": named(2) | {"scaleanchor": "x"},
+    }
 
 
 def _page(picture: Picture, figure: dict, tiles: dict, head: str) -> str:
@@ -296,9 +329,12 @@ def _page(picture: Picture, figure: dict, tiles: dict, head: str) -> str:
     given = {"figure": figure, "sheet": tiles, "script": SCRIPT}
     given["net"] = f"https://cdn.plot.ly/plotly-{get_plotlyjs_version()}.min.js"
     given["config"] = {
-        "responsive": True, "displaylogo": False, "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d"]],
-        "doubleClick": False, "showAxisDragHandles": False,  # a tap is for seeing an image, a swipe for the page
-    }  # fmt: skip
+        "responsive": True,
+        "displaylogo": False,
+        "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d"]],
+        "doubleClick": False,
+        "showAxisDragHandles": False,  # a tap is for seeing an image, a swipe for the page
+    }
     given["name"] = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:12]  # the same figure, the same page
     text = json.dumps(given).replace("<", "\\u003c")  # no word of the data can end the script
     tag = picture._repr_mimebundle_()["text/html"]

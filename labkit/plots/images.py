@@ -168,8 +168,12 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
             f"{data.classes[label]} taken for {data.classes[chosen]}, strongest in row {top[0] + 1} of {height}, "
             f"column {top[1] + 1} of {width}"
         )
-    figure.suptitle("Above: the image and its class. Below: where the chosen class is seen (bright).",
-                    fontsize=10, x=0.02, ha="left")  # fmt: skip
+    figure.suptitle(
+        "Above: the image and its class. Below: where the chosen class is seen (bright).",
+        fontsize=10,
+        x=0.02,
+        ha="left",
+    )
     figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.8, wspace=0.08, hspace=0.28)
     return Picture(figure, f"{len(data)} images with a map of the chosen class drawn over them: {'; '.join(said)}.")
 

@@ -20,9 +20,12 @@ UNITS = {"loss": "loss (nats per image)", "acc": "accuracy (share of images)"}
 
 
 def curves(
-    runs: Sequence[Run], quantity: str = "loss", title: str = "", parts: Sequence[str] = ("train", "val"),
+    runs: Sequence[Run],
+    quantity: str = "loss",
+    title: str = "",
+    parts: Sequence[str] = ("train", "val"),
     over: str = "epoch",
-) -> Picture:  # fmt: skip
+) -> Picture:
     """Draw training (dashed) and validation (solid) over the epochs, one colour an arm. Introduced in lab 03.
 
     Args:
@@ -123,10 +126,15 @@ def label_ends(axes, ends) -> None:
     for x, y, text, colour in sorted(ends, key=lambda end: end[1]):
         height = max(y, height + least)
         label = axes.annotate(
-            text, (x, y), xytext=(right, height), color=colour, fontsize=9, va="center",
+            text,
+            (x, y),
+            xytext=(right, height),
+            color=colour,
+            fontsize=9,
+            va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "alpha": 0.4, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 2},
             annotation_clip=False,
-        )  # fmt: skip
+        )
         widest = max(widest, label.get_window_extent().x1 - begin)
     figure = axes.figure
     left, room = figure.subplotpars.left, 0.99 - widest / figure.bbox.width  # in widths of the figure

@@ -23,9 +23,15 @@ from labkit.search.grid import Range, Search, as_study, best, short
 
 LEAST = 8  # points below which an importance says nothing
 WORDS = {
-    "image_size": "input size (px)", "kernel_size": "kernel size", "channels": "channels", "batch_size": "batch size",
-    "lr": "learning rate", "momentum": "momentum", "val_acc": "validation accuracy", "val_loss": "validation loss",
-}  # fmt: skip
+    "image_size": "input size (px)",
+    "kernel_size": "kernel size",
+    "channels": "channels",
+    "batch_size": "batch size",
+    "lr": "learning rate",
+    "momentum": "momentum",
+    "val_acc": "validation accuracy",
+    "val_loss": "validation loss",
+}
 GREY, DARK = "#949494", "#222222"
 
 PAGE = """<div class="labkit-plot labkit-plot-{name}">
@@ -142,9 +148,10 @@ def best_so_far(runs: Sequence[Run], search: Search, title: str = "") -> Picture
     part = max(1, len(values) // 4)
     said = f"Best after 1: {record[0]:.3f}; after {part}: {record[part - 1]:.3f}; after {len(values)}: {record[-1]:.3f}"
     picture = Picture(
-        figure, f"{_word(search.metric).capitalize()} of each point, and the best so far. {_say(head)} {said}, reached "
+        figure,
+        f"{_word(search.metric).capitalize()} of each point, and the best so far. {_say(head)} {said}, reached "
         f"at point {last}.",
-    )  # fmt: skip
+    )
     return _interactive(picture, "optimization_history", runs, search, head)
 
 
@@ -160,9 +167,7 @@ def slices(runs: Sequence[Run], search: Search, title: str = "") -> Picture:
     names = list(search.space)
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(WIDTH, 0.7 + 2.7 * rows), sharey=True, squeeze=False
-    )  # fmt: skip
+    figure, grid = pyplot.subplots(rows, columns, figsize=(WIDTH, 0.7 + 2.7 * rows), sharey=True, squeeze=False)
     said = [_draw_slice(axes, runs, search, name) for axes, name in zip(grid.flat, names, strict=False)]
     for axes in grid.flat[len(names) :]:
         axes.set_axis_off()
@@ -294,11 +299,20 @@ def _draw_cell(axes, row: int, column: int, value: float, mark: str, dark: bool)
     if mark:
         ground = "#F3D9C9" if mark == "diverged" else "none"
         hatch = "xxx" if mark == "diverged" else "///"
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ground, edgecolor="#BBBBBB", hatch=hatch,
-                                 linewidth=0))  # fmt: skip
+        axes.add_patch(
+            Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ground, edgecolor="#BBBBBB", hatch=hatch, linewidth=0)
+        )
     text = mark if mark == "diverged" else f"{value:.3f}" + (f" {mark}" if mark else "")
-    axes.text(column, row, text, ha="center", va="center", fontsize=9,
-              color="white" if dark and not mark else DARK, bbox=_GROUND if mark else None)  # fmt: skip
+    axes.text(
+        column,
+        row,
+        text,
+        ha="center",
+        va="center",
+        fontsize=9,
+        color="white" if dark and not mark else DARK,
+        bbox=_GROUND if mark else None,
+    )
 
 
 def _say_cells(marks: dict, rows: list[str], columns: list[str]) -> str:
@@ -342,8 +356,10 @@ def taps(settings: Sequence[tuple[int, int]], title: str = "") -> Picture:
         axes.add_patch(Rectangle((1, 1), reach, reach, fill=False, edgecolor=PALETTE[3], linewidth=2.4))
         axes.set(xlim=(-0.1, side + 0.1), ylim=(side + 0.1, -0.1), aspect="equal")
         axes.set_axis_off()
-        axes.set_title(f"{kernel_size} × {kernel_size}, dilation {dilation}\n{kernel_size**2} weights, reaches "
-                       f"{reach} × {reach}", fontsize=9)  # fmt: skip
+        axes.set_title(
+            f"{kernel_size} × {kernel_size}, dilation {dilation}\n{kernel_size**2} weights, reaches {reach} × {reach}",
+            fontsize=9,
+        )
         said.append(
             f"a {kernel_size} x {kernel_size} kernel with dilation {dilation} looks at {kernel_size**2} pixels of a "
             f"window of {reach} x {reach}"
@@ -445,9 +461,16 @@ def _interactive(picture: Picture, kind: str, runs: Sequence[Run], search: Searc
         more["evaluator"] = optuna.importance.FanovaImportanceEvaluator(seed=0)
     figure = getattr(optuna.visualization, f"plot_{kind}")(as_study(runs, search), **more)
     figure.update_layout(
-        template="none", title=None, width=None, height=400, paper_bgcolor="white", plot_bgcolor="white",
-        margin={"l": 60, "r": 30, "t": 30, "b": 60}, font={"color": DARK, "size": 12}, dragmode=False,
-    )  # fmt: skip
+        template="none",
+        title=None,
+        width=None,
+        height=400,
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        margin={"l": 60, "r": 30, "t": 30, "b": 60},
+        font={"color": DARK, "size": 12},
+        dragmode=False,
+    )
     figure.update_yaxes(automargin=True)  # long names
     if kind == "slice":
         figure.update_traces(marker_showscale=False)  # the number of a trial needs no key, and a phone has no room

@@ -6,6 +6,7 @@ Not here: means, spreads and intervals (statistics.py), what the sources say (re
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from labkit.records.ledger import Run
 from labkit.records.reports import decimals
@@ -59,42 +60,91 @@ def verdict_about(reported_value: float, values: list[float]) -> str:
     return f"not reproduced: ours is {abs(share):.0%} {'higher' if share > 0 else 'lower'}"
 
 
+class Measure(Protocol):
+    """What a claim is about: numbers that records give, with the value that stands for "no difference"."""
+
+    neutral: ClassVar[float]  # 0 for a difference, 1 for a ratio
+
+    def values(self, runs: list[Run]) -> list[float]:
+        """Return the numbers, one a seed, a setting or a measurement."""
+        ...
+
+    def show(self, values: list[float]) -> str:
+        """Return their mean with its 95 % interval."""
+        ...
+
+    def missing(self) -> str:
+        """Say why there is no number."""
+        ...
+
+
 @dataclass(frozen=True)
-class Claim:
-    """A sentence of a source, as something that runs can decide.
+class Value:
+    """A metric of one arm, a number a seed.
 
     Attributes:
+        metric: one of `labkit.records.metrics.METRICS`, or a function of a run.
+        arm: whose runs.
+    """
+
+    metric: str | Callable[[Run], float]
+    arm: str
+    neutral: ClassVar[float] = 0.0
+
+    def values(self, runs: list[Run]) -> list[float]:
+        """Return the metric of each finished run of the arm, by seed."""
+        mine = sorted((run for run in runs if run.finished and run.arm == self.arm), key=lambda run: run.seed)
+        return [run.value(self.metric) for run in mine]
+
+    def show(self, values: list[float]) -> str:
+        """Return their mean with its 95 % interval, see `labkit.statistics.measured`."""
+        return measured(values)
+
+    def missing(self) -> str:
+        """Say that nothing was run."""
+        return "not run"
+
+
+@dataclass(frozen=True)
+class Difference(Value):
+    """A metric of one arm less that of another, seed by seed.
+
+    Attributes:
+        against: the arm that it is compared with.
+    """
+
+    against: str
+
+    def values(self, runs: list[Run]) -> list[float]:
+        """Return the difference of the two arms for each seed that has both."""
+        return paired(runs, self.metric, self.arm, self.against)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a source, as something that records can decide. Introduced in lab 03.
+
+    Attributes:
+        source: whose sentence it is, a key of reported.toml.
         says: the claim in plain words.
-        metric: what decides it, one of `METRICS` or a function of a run.
-        arm: the arm that it speaks of.
-        against: the arm that it is compared with, seed by seed; empty to look at `arm` alone.
+        about: what decides it.
         expect: "lower", "higher", "not higher" or "equal".
         margin: "equal" and "not higher": the largest difference that still counts as none; else the smallest
             that counts.
-        source: whose sentence it is.
     """
 
+    source: str
     says: str
-    metric: str | Callable[[Run], float]
-    arm: str
-    against: str
+    about: Measure
     expect: str
     margin: float = 0.0
-    source: str = "uchile"
-
-    def differences(self, runs: list[Run]) -> list[float]:
-        """Return the difference of the two arms, or the metric of the one, for each seed that has both."""
-        if self.against:
-            return paired(runs, self.metric, self.arm, self.against)
-        alone = sorted((run for run in runs if run.finished and run.arm == self.arm), key=lambda run: run.seed)
-        return [run.value(self.metric) for run in alone]
 
     def decide(self, runs: list[Run]) -> str:
-        """Return "holds", "does not hold", "unclear" or "not run", from the 95 % interval over seeds."""
-        found = self.differences(runs)
-        if not found:
-            return "not run"
-        low, high = interval(found)
+        """Return "holds", "does not hold" or "unclear", from the 95 % interval; or why there is nothing to decide."""
+        values = self.about.values(runs)
+        if not values:
+            return self.about.missing()
+        low, high = (end - self.about.neutral for end in interval(values))
         if self.expect == "lower":
             low, high = -high, -low
         if self.expect == "equal":
@@ -107,5 +157,5 @@ class Claim:
         return "holds" if holds else "does not hold" if fails else "unclear"
 
     def measured(self, runs: list[Run]) -> str:
-        """Return the mean difference with its 95 % interval, see `measured`."""
-        return measured(self.differences(runs))
+        """Return what was measured, as its mean with its 95 % interval."""
+        return self.about.show(self.about.values(runs))

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from labkit.records.ledger import Run
+from labkit.records.metrics import METRICS
 
 LEVEL = 0.95  # of every interval in the book
 
@@ -124,9 +125,6 @@ def judge(metric: str, differences: list[float]) -> str:
         return "unclear: one run has no interval"
     if low <= 0 <= high:
         return "no difference seen"
-    up = low > 0
-    if "loss" in metric:
-        return "worse" if up else "better"
-    if "acc" in metric and metric != "acc_gap":
-        return "better" if up else "worse"
-    return "higher" if up else "lower"
+    seen = "higher" if low > 0 else "lower"
+    better = METRICS[metric].better
+    return seen if not better else "better" if seen == better else "worse"

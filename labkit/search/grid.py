@@ -8,13 +8,15 @@ Not here: training the points (queue.py), which searches there are (index.py), f
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from labkit.base.errors import ConfigError, unknown
+from labkit.data.chosen import Images
 from labkit.experiments.design import Arm, Budget
-from labkit.experiments.execute import DATA, finished_record
-from labkit.records.claims import Claim
+from labkit.experiments.execute import finished_record
+from labkit.records.claims import Difference
 from labkit.records.ledger import Run
+from labkit.records.metrics import METRICS
 from labkit.training.recipe import Recipe
 
 PARTS = ("model", "recipe", "data")  # where a dimension lies: "recipe.lr", "model.hidden", "data.image_size"
@@ -47,15 +49,15 @@ class Search:
         space: for each dimension, such as "recipe.lr", a tuple of values or a `Range`.
         quick, full: the two budgets, as those of a lab.
         also: points beside the grid.
-        metric: what is wanted as high as possible, or as low for a loss; of `labkit.records.ledger.METRICS`.
+        metric: what is wanted as high as possible, or as low for a loss; of `labkit.records.metrics.METRICS`.
     """
 
     name: str
     model: str
-    options: dict
     space: dict[str, tuple | Range]
     quick: Budget
     full: Budget
+    options: dict = field(default_factory=dict)
     also: tuple[dict, ...] = ()
     metric: str = "val_acc"
 
@@ -64,14 +66,16 @@ class Search:
             raise ConfigError(
                 f"The search {self.name} has no dimension. Give one, such as {{'recipe.lr': (0.1, 0.01)}}."
             )
+        if self.metric not in METRICS:
+            raise unknown("metric", self.metric, METRICS)
         for name, values in self.space.items():
             part, _, key = name.partition(".")
             if part not in PARTS or not key:
                 raise ConfigError(f"A dimension is called model.X, recipe.X or data.X, got {name!r}.")
             if part == "recipe" and key not in Recipe.__dataclass_fields__:
                 raise unknown("field of a recipe", key, Recipe.__dataclass_fields__)
-            if part == "data" and key not in DATA:
-                raise unknown("wish for images", key, DATA)
+            if part == "data" and key not in Images.__dataclass_fields__:
+                raise unknown("field of images", key, Images.__dataclass_fields__)
             _check_values(name, values)
         for point in self.also:
             if set(point) != set(self.space):
@@ -80,7 +84,7 @@ class Search:
     @property
     def direction(self) -> str:
         """Which way is better, in Optuna's words."""
-        return "minimize" if "loss" in self.metric else "maximize"
+        return "minimize" if METRICS[self.metric].better == "lower" else "maximize"
 
     @property
     def worst(self) -> float:
@@ -98,7 +102,8 @@ class Search:
                 f"A grid needs a tuple of values for {', '.join(endless)}. Use a sampler, or give values."
             )
         grid = (dict(zip(self.space, values, strict=True)) for values in itertools.product(*self.space.values()))
-        return list({point_name(point): point for point in (*grid, *self.also)}.values())
+        also = ({name: point[name] for name in self.space} for point in self.also)  # a point's name keeps this order
+        return list({point_name(point): point for point in (*grid, *also)}.values())
 
     def run(self, point: dict, budget: str, seed: int = 0, trial: int | None = None) -> Run:
         """Return the run of a point, with what it will train and no result yet."""
@@ -106,10 +111,15 @@ class Search:
             raise unknown("budget", budget, ("quick", "full"))
         base, parts = getattr(self, budget), _parts(point)
         return Run(
-            lab=self.name, arm=point_name(point), budget=budget, seed=seed, trial=trial,
-            model=dict(name=self.model, **self.options) | parts["model"], data=base.data | parts["data"],
+            lab=self.name,
+            arm=point_name(point),
+            budget=budget,
+            seed=seed,
+            trial=trial,
+            model={"name": self.model} | self.options | parts["model"],
+            data=replace(base.images, **parts["data"]).as_record(),
             recipe=replace(base.recipe, **parts["recipe"]).as_record(),
-        )  # fmt: skip
+        )
 
     def arms(self, quick: Callable[[dict], bool]) -> tuple[Arm, ...]:
         """Return each point of the grid as an arm of a lab of the same name, so that it can be repeated over seeds.
@@ -120,10 +130,16 @@ class Search:
         made = []
         for point in self.points():
             parts = _parts(point)
-            made.append(Arm(
-                point_name(point), self.model, self.options | parts["model"], parts["recipe"], parts["data"],
-                full_only=not quick(point),
-            ))  # fmt: skip
+            made.append(
+                Arm(
+                    point_name(point),
+                    self.model,
+                    self.options | parts["model"],
+                    parts["recipe"],
+                    parts["data"],
+                    full_only=not quick(point),
+                )
+            )
         return tuple(made)
 
     def point_of(self, run: Run) -> dict:
@@ -219,20 +235,22 @@ def by_value(runs: Iterable[Run], search: Search, dimension: str) -> list[Run]:
 
 
 @dataclass(frozen=True)
-class ValueClaim(Claim):
-    """A sentence of a source about two values of a dimension, decided over all points of a grid that have both.
+class GridDifference(Difference):
+    """The difference of a metric between two values of a dimension, at each setting of all others.
+
+    Introduced in lab 14.
 
     Attributes:
         search: the grid.
         dimension: its name, such as "data.image_size"; `arm` and `against` are such as "image_size=64".
     """
 
-    search: Search | None = None
-    dimension: str = ""
+    search: Search
+    dimension: str
 
-    def differences(self, runs: list[Run]) -> list[float]:
-        """Return the difference of the two values for each setting of all other dimensions."""
-        return super().differences(by_value(runs, self.search, self.dimension))
+    def values(self, runs: list[Run]) -> list[float]:
+        """Return the difference at each setting that has both values."""
+        return super().values(by_value(runs, self.search, self.dimension))
 
 
 def as_study(runs: Iterable[Run], search: Search):

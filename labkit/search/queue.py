@@ -9,10 +9,10 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from labkit.base.errors import ConfigError, DivergedError, unknown
-from labkit.experiments.execute import checkpoint_path, finished_record, train_run
-from labkit.records import ledger
+from labkit.base.errors import ConfigError, unknown
+from labkit.experiments.execute import Settings, execute
 from labkit.records.ledger import Run
 from labkit.search.grid import Range, Search, choices, point_name, recorded
 from labkit.search.storage import cause, open_storage, patiently
@@ -38,9 +38,13 @@ def grid_study(search: Search, budget: str, storage: str | None = None):
 
 
 def open_study(
-    search: Search, budget: str, sampler: str = "tpe", storage: str | None = None, pruner: str = "none",
+    search: Search,
+    budget: str,
+    sampler: str = "tpe",
+    storage: str | None = None,
+    pruner: str = "none",
     seed: int | None = None,
-):  # fmt: skip
+):
     """Open a study, made if need be.
 
     Args:
@@ -62,12 +66,15 @@ def open_study(
     name = f"{search.name}-{budget}-{sampler}"
     study = patiently(
         lambda: optuna.create_study(
-            storage=open_storage(storage), study_name=name, direction=search.direction, load_if_exists=True,
+            storage=open_storage(storage),
+            study_name=name,
+            direction=search.direction,
+            load_if_exists=True,
             sampler=getattr(optuna.samplers, SAMPLERS[sampler])(seed=seed),
             pruner=getattr(optuna.pruners, PRUNERS[pruner])(),
         ),
         storage,
-    )  # fmt: skip
+    )
     told = {dimension: repr(values) for dimension, values in search.space.items()}
     known = study.user_attrs.get("space")
     if known is None:
@@ -121,9 +128,18 @@ class _Surplus(Exception):
 
 
 def work(
-    search: Search, budget: str, *, sampler: str = "grid", trials: int | None = None, storage: str | None = None,
-    pruner: str = "none", seed: int | None = None, device: str | None = None, report=None, callbacks=None,
-) -> int:  # fmt: skip
+    search: Search,
+    budget: str,
+    *,
+    sampler: str = "grid",
+    trials: int | None = None,
+    storage: str | None = None,
+    pruner: str = "none",
+    seed: int | None = None,
+    device: str | None = None,
+    report=None,
+    callbacks=None,
+) -> int:
     """Train points until none is left; any number of workers may do so at once. Introduced in lab 14.
 
     Args:
@@ -148,12 +164,12 @@ def work(
         if sampler == "grid"
         else open_study(search, budget, sampler, storage, pruner, seed)
     )
-    done = 0
+    settings, done = Settings(device, progress=False, callbacks=callbacks), 0
 
     def objective(trial) -> float:
         nonlocal done
         point = _point(trial, search, sampler == "grid")
-        run = train_point(search, point, budget, trial, pruner != "none", device, callbacks)
+        run = train_point(search, point, budget, trial, pruner != "none", settings)
         done += 1
         if report:
             report(run)
@@ -229,9 +245,7 @@ def _draw(trial, name: str, values):
     return trial.suggest_float(name, values.low, values.high, log=values.log)
 
 
-def train_point(
-    search: Search, point: dict, budget: str, trial, prune: bool, device: str | None, callbacks=None
-) -> Run:
+def train_point(search: Search, point: dict, budget: str, trial, prune: bool, settings: Settings) -> Run:
     """Train one point from its last finished epoch on, or return its record where it is finished."""
     import optuna
 
@@ -240,7 +254,9 @@ def train_point(
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    return _train(search.run(point, budget, trial=trial.number), device, tell if prune else None, callbacks)
+    if prune:
+        settings = replace(settings, report=tell)
+    return execute(search.run(point, budget, trial=trial.number), settings, keep_diverged=True)
 
 
 def drawn(search: Search, budget: str, sampler: str, storage: str | None = None) -> Iterator[Run]:
@@ -253,25 +269,5 @@ def drawn(search: Search, budget: str, sampler: str, storage: str | None = None)
 
 def repeat(search: Search, point: dict, budget: str, seeds: Iterable[int], device: str | None = None) -> list[Run]:
     """Train one point with several seeds, and return the records. Introduced in lab 14."""
-    return [_train(search.run(point, budget, seed), device) for seed in seeds]
-
-
-def _train(run: Run, device: str | None, report=None, callbacks=None) -> Run:
-    """Train a planned run, or return its record where it is finished."""
-    if known := finished_record(run):
-        return known
-    path = ledger.record_path(run.lab, run.arm, run.budget, run.seed)
-    try:
-        return train_run(run, path, device, progress=False, report=report, callbacks=callbacks)
-    except DivergedError:
-        return _diverged(run, path)
-
-
-def _diverged(run: Run, path) -> Run:
-    """Record a point whose loss became infinite or not a number: it is finished, and its last scores are no numbers."""
-    scores = dict.fromkeys(("train_loss", "train_acc", "val_loss", "val_acc"), math.nan)
-    run.history.append({"epoch": len(run.history) + 1, "lr": run.recipe["lr"], "seconds": 0.0} | scores)
-    run.finished = True
-    run.save(path)
-    checkpoint_path(run).unlink(missing_ok=True)
-    return run
+    settings = Settings(device, progress=False)
+    return [execute(search.run(point, budget, seed), settings, keep_diverged=True) for seed in seeds]

@@ -53,9 +53,12 @@ def open_storage(address: str | None):
     address = address.replace("postgresql://", "postgresql+psycopg://")  # SQLAlchemy before 2.1 means another driver
     options = {"connect_args": {"timeout": LOCK_WAIT}} if _is_sqlite(address) else {"pool_pre_ping": True}
     return Storage(
-        address, engine_kwargs=options, heartbeat_interval=HEARTBEAT, grace_period=PATIENCE,
+        address,
+        engine_kwargs=options,
+        heartbeat_interval=HEARTBEAT,
+        grace_period=PATIENCE,
         heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
-    )  # fmt: skip
+    )
 
 
 def default_storage() -> str:

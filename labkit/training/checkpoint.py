@@ -50,7 +50,7 @@ class State:
 
     @property
     def epoch_seed(self) -> int:
-        """What the next epoch draws from: dropout is the same whether resumed or not, and another in each process."""
+        """The seed of the next epoch; dropout is the same whether resumed or not, and another in each process."""
         return self.seed * 100_003 + self.epoch + 1_000_000_007 * distributed.rank()
 
     @property
@@ -86,10 +86,15 @@ class State:
         """Write the checkpoint, whole or not at all; readable with `torch.load(..., weights_only=True)`."""
         buffer = io.BytesIO()
         content = {
-            "spec": _spec(self.model), "recipe": self.recipe.as_record(), "seed": self.seed,
-            "history": self.history.rows, "model": self.model.state_dict(), "best": self.best,
-            "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(),
-        }  # fmt: skip
+            "spec": _spec(self.model),
+            "recipe": self.recipe.as_record(),
+            "seed": self.seed,
+            "history": self.history.rows,
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
         torch.save(content, buffer)
         write_atomic(self.path, buffer.getvalue())
 

@@ -21,9 +21,16 @@ from labkit.training.scoring import pixel_stats
 
 
 def lr_range_test(
-    model: nn.Module, train: ImageSet, recipe: Recipe, *, lowest: float = 1e-5, highest: float = 1.0, steps: int = 60,
-    seed: int = 0, device: str | None = None,
-) -> list[tuple[float, float]]:  # fmt: skip
+    model: nn.Module,
+    train: ImageSet,
+    recipe: Recipe,
+    *,
+    lowest: float = 1e-5,
+    highest: float = 1.0,
+    steps: int = 60,
+    seed: int = 0,
+    device: str | None = None,
+) -> list[tuple[float, float]]:
     """Train a copy of a network for a few steps with a growing learning rate. Introduced in lab 12.
 
     Args:
@@ -47,9 +54,13 @@ def lr_range_test(
     model = copy.deepcopy(model).to(pick_device(device))
     optimizer = make_optimizer(model, replace(recipe, lr=lowest))
     batches = Batches(
-        train.to(next(model.parameters()).device), recipe.batch_size, mean_std=pixel_stats(model, train), shuffle=True,
-        augment=recipe.augment, seed=seed,
-    )  # fmt: skip
+        train.to(next(model.parameters()).device),
+        recipe.batch_size,
+        mean_std=pixel_stats(model, train),
+        shuffle=True,
+        augment=recipe.augment,
+        seed=seed,
+    )
     model.train()
     found = []
     for step, (X, y) in zip(range(steps), _forever(batches), strict=False):

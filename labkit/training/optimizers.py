@@ -54,8 +54,9 @@ class MuonAndAdamW(torch.optim.Optimizer):
         rest = [p for p in model.parameters() if all(p is not weight for weight in linear)]
         settings = {"lr": lr, "weight_decay": weight_decay}
         self.parts = [
-            torch.optim.Muon(linear, adjust_lr_fn="match_rms_adamw", **settings), torch.optim.AdamW(rest, **settings)
-        ]  # fmt: skip
+            torch.optim.Muon(linear, adjust_lr_fn="match_rms_adamw", **settings),
+            torch.optim.AdamW(rest, **settings),
+        ]
         super().__init__(list(model.parameters()), settings)
         self._share_groups()
 

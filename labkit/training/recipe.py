@@ -78,11 +78,7 @@ class Recipe:
                 raise unknown(what, value, known)
         for what, ok, expected in (
             ("epochs", isinstance(self.epochs, int) and self.epochs >= 1, "a whole number of at least 1"),
-            (
-                "batch_size",
-                isinstance(self.batch_size, int) and self.batch_size >= 1,
-                "a whole number of at least 1",
-            ),
+            ("batch_size", isinstance(self.batch_size, int) and self.batch_size >= 1, "a whole number of at least 1"),
             ("lr", self.lr > 0, "above 0"),
             ("body_lr", self.body_lr is None or self.body_lr > 0, "above 0, or None"),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
