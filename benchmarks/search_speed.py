@@ -19,10 +19,11 @@ from labkit.search.grid import recorded
 
 NAME = "14-hyperparameter-search"
 LOOP = f"""
-from labkit import experiments, study
-grid = experiments.search({NAME!r})
+from labkit.catalogue import index
+from labkit.search import queue
+grid = index.search({NAME!r})
 for point in grid.points():
-    study.repeat(grid, point, "quick", seeds=[0])
+    queue.repeat(grid, point, "quick", seeds=[0])
 """
 
 

@@ -17,7 +17,7 @@ catalogue: common, lab_01_counting_parameters, lab_02_output_sizes, lab_03_dropo
     lab_05_mlp_comparison, lab_06_augmentation, lab_07_gap_net, lab_08_simple_cnn_mnist, lab_09_alexnet,
     lab_10_transfer_learning, lab_11_architectures, lab_12_training_choices, lab_13_competition,
     lab_14_hyperparameter_search, lab_15_dilation, index, sources
-plots: base, runs, answers, training, layers, images, cost, search, hover
+plots: base, runs, images, answers, training, layers, cost, hover, search
 apps: exercises, competition, own_pictures, cli, workspace, authoring
 
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
@@ -26,6 +26,7 @@ too: `labkit.statistics.paired` is `labkit.records.statistics.paired`.
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.2.0"
 
@@ -61,20 +62,7 @@ _HOME = {  # public name: the module it lives in
     "trace": "arithmetic.tracing",
     "training_memory": "arithmetic.memory",
 }
-_PACKAGES = (
-    "base",
-    "arithmetic",
-    "data",
-    "records",
-    "models",
-    "training",
-    "analysis",
-    "experiments",
-    "search",
-    "catalogue",
-    "plots",
-    "apps",
-)
+_PACKAGES = "base arithmetic data records models training analysis experiments search catalogue plots apps".split()
 _MODULES = {  # modules that notebooks name: the package they lie in
     "augment": "data",
     "chosen": "data",
@@ -105,7 +93,7 @@ _MODULES = {  # modules that notebooks name: the package they lie in
 __all__ = [*_HOME, "__version__"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Fetch a public name, a package or a module when it is first asked for (PEP 562)."""
     if name in _HOME:
         return getattr(import_module(f"labkit.{_HOME[name]}"), name)

@@ -1,6 +1,6 @@
 """`python -m labkit` and `labkit`: the way into the command line.
 
-`book`, `test` and `notebooks` work on a bare Python, before anything is installed: they make the environment.
+`book`, `test`, `lowest` and `notebooks` work on a bare Python, before anything is installed: they make the environment.
 """
 
 import sys
@@ -16,7 +16,7 @@ def main(args: list[str] | None = None) -> int:
     show = "--traceback" in args
     args = [a for a in args if a != "--traceback"]
     try:
-        if args and args[0] in ("book", "test", "notebooks", "clean"):
+        if args and args[0] in ("book", "test", "lowest", "notebooks", "clean"):
             from labkit.apps import workspace
 
             return workspace.run(args)

@@ -7,6 +7,7 @@ vector machine and the scores are scikit-learn's. Not here: the figures (plots).
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,8 @@ def tsne(features: np.ndarray, *, perplexity: float = 30, seed: int = 0) -> np.n
         return np.zeros((count, 2))  # a layer that has died; t-SNE would give no numbers
     if min(features.shape) > PCA_TO:
         features = PCA(PCA_TO, random_state=seed).fit_transform(features)
-    return np.array(TSNE(perplexity=perplexity, random_state=seed, n_jobs=-1).fit(features))
+    tsne: Any = TSNE  # its stub wants whole perplexities
+    return np.array(tsne(perplexity=perplexity, random_state=seed, n_jobs=-1).fit(features))
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,8 @@ def separating_line(points: np.ndarray, labels: np.ndarray) -> Line:
     centre, scale = points.mean(axis=0), points.std(axis=0) + 1e-12  # the solver wants numbers near 1
     svm = LinearSVC(random_state=0, max_iter=10_000).fit((points - centre) / scale, labels)
     weights = svm.coef_[0] / scale
-    errors = int((svm.predict((points - centre) / scale) != labels).sum())
-    return Line(weights, float(svm.intercept_[0] - weights @ centre), errors)
+    errors = int(np.sum(svm.predict((points - centre) / scale) != labels))
+    return Line(weights, float(np.ravel(svm.intercept_)[0] - weights @ centre), errors)
 
 
 def record(model: nn.Module, data: ImageSet, layers: Sequence[str], seed: int, mean_std=None) -> dict:

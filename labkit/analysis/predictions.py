@@ -67,7 +67,7 @@ def confusion(predictions: Predictions) -> np.ndarray:
     return confusion_matrix(predictions.labels, predictions.chosen, labels=range(len(predictions.classes)))
 
 
-def most_confused(counts: np.ndarray, classes: Sequence[str], pairs: int = 2) -> list[tuple[str, str, int]]:
+def most_confused(counts: np.ndarray, classes: Sequence, pairs: int = 2) -> list[tuple]:
     """Return the pairs of classes that are most often taken for each other, both ways together. Introduced in lab 08.
 
     Args:
@@ -84,7 +84,7 @@ def most_confused(counts: np.ndarray, classes: Sequence[str], pairs: int = 2) ->
     rows, columns = np.triu_indices(len(classes), k=1)  # each pair once
     both = np.asarray(counts)[rows, columns] + np.asarray(counts)[columns, rows]
     order = np.argsort(-both, kind="stable")[:pairs]
-    return [(classes[rows[i]], classes[columns[i]], int(both[i])) for i in order]
+    return [(classes[int(rows[i])], classes[int(columns[i])], int(both[i])) for i in order]
 
 
 def worst_mistakes(predictions: Predictions, count: int = 8) -> np.ndarray:

@@ -9,6 +9,7 @@ import io
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from labkit.analysis.embed import features
 from labkit.base.errors import ConfigError, unknown
 from labkit.base.files import cache_dir, write_atomic
 from labkit.data.augment import ColorJitter, Crop, Flip, Rotate
-from labkit.data.images import ImageSet, memory_format
+from labkit.data.images import ImageSet
 from labkit.models import build
 from labkit.models.backbone import KNOWN, imagenet_network
 from labkit.records.statistics import LEVEL
@@ -59,17 +60,11 @@ def pretrained_features(backbone: str, data: ImageSet, device: str | None = None
 
 def _extract(backbone: str, data: ImageSet, device: str | None) -> tuple[np.ndarray, float]:
     where = pick_device(device)
-    model = build(
-        "backbone",
-        backbone=backbone,
-        pretrained=True,
-        in_channels=data.in_channels,
-        num_classes=2,
-        image_size=data.image_size,
-    ).to(where, memory_format=memory_format(where))
+    options = {"backbone": backbone, "pretrained": True, "num_classes": 2}
+    model = placed(build("backbone", in_channels=data.in_channels, image_size=data.image_size, **options), where)
     began = time.perf_counter()
-    found = features(model, data, ["body"])["body"]
-    return found, time.perf_counter() - began
+    rows = features(model, data, ["body"])["body"]
+    return rows, time.perf_counter() - began
 
 
 def _read_features(path) -> dict[str, tuple[np.ndarray, float]]:
@@ -111,7 +106,8 @@ def set_svm(model: nn.Module, rows: np.ndarray, labels: np.ndarray) -> None:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
 
-    fewest = int(np.bincount(labels, minlength=model.output.out_features).min())
+    output: Any = model.output
+    fewest = int(np.bincount(labels, minlength=output.out_features).min())
     if fewest < 2:
         raise ConfigError(f"A support vector machine needs at least 2 images of each class, got {fewest} of one.")
     machine = make_pipeline(StandardScaler(), LinearSVC(random_state=0, dual="auto", max_iter=20_000))
@@ -122,8 +118,8 @@ def set_svm(model: nn.Module, rows: np.ndarray, labels: np.ndarray) -> None:
     if len(weights) == 1:  # two classes: one decision, above 0 for the second
         weights, bias = torch.cat([-weights, weights]), torch.cat([-bias, bias])
     with torch.no_grad():
-        model.output.weight.copy_(weights)
-        model.output.bias.copy_(bias)
+        output.weight.copy_(weights)
+        output.bias.copy_(bias)
 
 
 def set_imagenet(model: nn.Module, backbone: str, classes: Iterable[str]) -> None:
@@ -142,9 +138,10 @@ def set_imagenet(model: nn.Module, backbone: str, classes: Iterable[str]) -> Non
     head = getattr(imagenet_network(backbone), KNOWN[backbone].head)
     if not isinstance(head, nn.Linear):
         raise ConfigError(f"{backbone} makes its classes in several layers. Use efficientnet_lite0 or resnet18.")
+    output: Any = model.output
     with torch.no_grad():
-        model.output.weight.copy_(head.weight[numbers])
-        model.output.bias.copy_(head.bias[numbers])
+        output.weight.copy_(head.weight[numbers])
+        output.bias.copy_(head.bias[numbers])
 
 
 def fit_head(
@@ -187,8 +184,9 @@ def fit_head(
         set_imagenet(model, backbone, train.classes)
         seconds = 0.0  # nothing is learned from the training images
     row = {"epoch": 1, "lr": recipe.lr, "seconds": seconds, "images_per_second": len(train) / max(seconds, 1e-9)}
-    for part, found in (("train", rows), ("val", pretrained_features(backbone, val, device)[0])):
-        logits = model.output(torch.from_numpy(found).to(where)).detach().cpu()  # (N, num_classes)
+    output: Any = model.output
+    for part, inputs in (("train", rows), ("val", pretrained_features(backbone, val, device)[0])):
+        logits = output(torch.from_numpy(inputs).to(where)).detach().cpu()  # (N, num_classes)
         labels = (train if part == "train" else val).labels.cpu()
         row[f"{part}_loss"] = F.cross_entropy(logits, labels).item()
         row[f"{part}_acc"] = (logits.argmax(dim=1) == labels).float().mean().item()
@@ -201,7 +199,7 @@ def trainable(model: nn.Module, recipe: Recipe) -> int:
     """Return how many parameters a recipe trains: all, those of the output layer, or none."""
     if recipe.head == "imagenet":
         return 0
-    part = model.output if recipe.head == "svm" else model
+    part: Any = model.output if recipe.head == "svm" else model
     return sum(p.numel() for p in part.parameters())
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from labkit.analysis.predictions import Predictions, confusion, most_confused, predict, worst_mistakes
 from labkit.analysis.transfer import Route
@@ -131,7 +132,7 @@ def table(routes: Sequence[Route]):
     return pd.DataFrame(rows, columns=columns).set_index("route")
 
 
-def save_model(path: str | Path, model: nn.Module, classes: Sequence[str], route: str) -> None:
+def save_model(path: str | Path, model: Any, classes: Sequence[str], route: str) -> None:
     """Write a trained backbone to a file that `load_model` reads; whole or not at all."""
     import labkit
 
@@ -149,7 +150,7 @@ def save_model(path: str | Path, model: nn.Module, classes: Sequence[str], route
     write_atomic(Path(path), buffer.getvalue())
 
 
-def load_model(path: str | Path) -> tuple[nn.Module, tuple[str, ...]]:
+def load_model(path: str | Path) -> tuple[Any, tuple[str, ...]]:
     """Read a model file without running any code from it; return the network and its classes. Introduced in lab 10.
 
     Raises:
@@ -162,7 +163,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, tuple[str, ...]]:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, and this labkit reads format {FORMAT}")
-        model = build(**content["spec"] | {"pretrained": False})  # its weights come from the file
+        model: Any = build(**content["spec"] | {"pretrained": False})  # its weights come from the file
         model.load_state_dict(content["state"])
         model.mean_std, classes = tuple(content["mean_std"]), tuple(content["classes"])
     except Exception as error:  # foreign bytes make torch.load raise nearly anything
@@ -174,7 +175,7 @@ def load_model(path: str | Path) -> tuple[nn.Module, tuple[str, ...]]:
     return model.eval(), classes
 
 
-def name_photos(model: nn.Module, classes: Sequence[str], images: Tensor) -> list[tuple[str, float]]:
+def name_photos(model: Any, classes: Sequence[str], images: Tensor) -> list[tuple[str, float]]:
     """Return the chosen class and its score for each image, (N, 3, size, size) uint8.
 
     The score is the softmax of the logits; those of a support vector machine are no chances.
@@ -183,7 +184,7 @@ def name_photos(model: nn.Module, classes: Sequence[str], images: Tensor) -> lis
     with evaluating(model):
         chances = torch.cat([model((x[None] / 255 - mean) / std).softmax(dim=1) for x in images])  # (N, num_classes)
     top = chances.max(dim=1)
-    return [(classes[i], score) for i, score in zip(top.indices.tolist(), top.values.tolist(), strict=True)]
+    return [(classes[int(i)], float(score)) for score, i in zip(*top, strict=True)]
 
 
 def predict_files(model_file: str | Path, paths: Sequence[str | Path]):

@@ -1,4 +1,4 @@
-"""The commands that need nothing installed: make the environment, build the book, run the tests.
+"""The commands that need nothing installed: make the environment, build the book, run the tests, also on old packages.
 
 Only the standard library here: this runs on a bare Python in a fresh clone, and sets up what all else needs.
 Everything is left in `.venv`, `_build` and `data/cache`, which git ignores; tracked files stay as they are
@@ -20,11 +20,13 @@ from labkit.base.errors import LabkitError
 from labkit.base.files import cache_dir, project_root
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest Python that the pinned tools support
+TEST_TOOL = re.compile(r"(pytest|pytest-xdist|hypothesis|nbval|torchsummary)==")
+LIBRARY = ["labkit", *(f"tests/{name}" for name in "arithmetic data records models training analysis search".split())]
 NOTEBOOK = re.compile(r"(\S*notebooks/)?(?P<name>[\w-]+)\.(ipynb|md): Executed notebook in (?P<seconds>[\d.]+) seconds")
 
 
 def run(args: list[str]) -> int:
-    """Run `book`, `test`, `notebooks` or `clean` and return its exit code."""
+    """Run `book`, `test`, `lowest`, `notebooks` or `clean` and return its exit code."""
     command, rest = args[0], args[1:]
     if command == "clean":
         return clean()
@@ -33,7 +35,7 @@ def run(args: list[str]) -> int:
     python = environment()
     if command == "book":
         return book(python)
-    return test(python, rest) if command == "test" else notebooks(python, rest)
+    return {"test": test, "lowest": lowest, "notebooks": notebooks}[command](python, rest)
 
 
 def environment() -> Path:
@@ -69,8 +71,7 @@ def book(python: Path) -> int:
     drop_stale()
     log = root / "_build" / "book.log"
     log.parent.mkdir(exist_ok=True)
-    tool = python.with_name("jupyter-book.exe" if os.name == "nt" else "jupyter-book")
-    command = [str(tool), "build", str(root), "-W", "-n", "--keep-going"]
+    command = [_tool(python, "jupyter-book"), "build", str(root), "-W", "-n", "--keep-going"]
     lines = []
     with subprocess.Popen(
         command,
@@ -82,7 +83,7 @@ def book(python: Path) -> int:
         encoding="utf-8",
         errors="replace",
     ) as process:
-        for line in process.stdout:
+        for line in process.stdout or ():
             lines.append(line)
             if match := NOTEBOOK.search(line):
                 _say(f"{match['name']:28} {float(match['seconds']):6.1f} s")
@@ -145,19 +146,41 @@ def broken_links(html: Path) -> list[str]:
 
 
 def test(python: Path, extra: list[str]) -> int:
-    """Run all that CI runs: the linter, the formatter's check, and every test; stop at the first that fails.
+    """Run all that CI runs: linters, formatter, types, the order of the packages, every test; stop at what fails.
 
-    Two processes share the tests, with one thread each: more threads than cores would wait for each other.
+    Two processes share the tests, with one thread each: more threads than cores would wait for each other. One that
+    crashes ends them, since pytest would wait for ever for what it had to do. Coverage is measured where all tests run.
     """
     root = project_root()
     drop_stale()
-    tests, env = ["pytest", "--numprocesses", "2", *extra], _env() | {"OMP_NUM_THREADS": "1"}
-    for step in (["ruff", "check", "."], ["ruff", "format", "--check", "."], tests):
+    tests = ["pytest", "--numprocesses", "2", "--max-worker-restart", "0", *(extra or ["--cov"])]
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports", "--no-cache"], ["pyright"])
+    for step in (*checks, tests):
         _say(f"$ {' '.join(step)}")
-        code = subprocess.run([str(python), "-m", *step], cwd=root, env=env).returncode
+        command = [_tool(python, step[0]), *step[1:]]
+        code = subprocess.run(command, cwd=root, env=_env() | {"OMP_NUM_THREADS": "1"}).returncode
         if code:
             return code
     return 0
+
+
+def lowest(python: Path, extra: list[str]) -> int:
+    """Run the library's tests with the lowest versions that pyproject.toml allows, in an environment of their own."""
+    root = project_root()
+    folder = root / "_build" / "lowest"
+    there = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    tools = [line for line in (root / "requirements.txt").read_text().splitlines() if TEST_TOOL.match(line)]
+    optional = ["--extra", "search", "--extra", "postgresql", "--extra", "track"]
+    uv, floors = [str(python), "-m", "uv"], str(folder / "floors.txt")
+    how = ["--resolution", "lowest-direct", "--python", str(python), "--output-file", floors]
+    for step in (
+        ["venv", "--clear", "--python", str(python), str(folder)],
+        ["pip", "compile", "--quiet", "pyproject.toml", *optional, *how],
+        ["pip", "install", "--python", str(there), "--requirement", floors, *tools],
+    ):
+        _call([*uv, *step], f"uv {step[0]} failed, see above", root)
+    tests = [str(there), "-m", "pytest", "--numprocesses", "2", *(extra or LIBRARY)]
+    return subprocess.run(tests, cwd=root, env=_env() | {"OMP_NUM_THREADS": "1"}).returncode
 
 
 def notebooks(python: Path, names: list[str]) -> int:
@@ -206,14 +229,19 @@ def _digest(paths) -> str:
     return digest.hexdigest()
 
 
+def _tool(python: Path, name: str) -> str:
+    """Return the path of a command of the environment."""
+    return str(python.with_name(f"{name}.exe" if os.name == "nt" else name))
+
+
 def _env() -> dict:
     """Return the environment of every step: no progress bars, no debugger warnings, one kind of hashing."""
     quiet = {"LABKIT_PROGRESS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PYTHONUTF8": "1", "MPLBACKEND": "agg"}
     return os.environ | quiet
 
 
-def _call(command: list[str], problem: str) -> None:
-    if subprocess.run(command).returncode:
+def _call(command: list[str], problem: str, folder: Path | None = None) -> None:
+    if subprocess.run(command, cwd=folder).returncode:
         raise LabkitError(f"{problem}.")
 
 

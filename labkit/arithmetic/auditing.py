@@ -131,6 +131,7 @@ def audit(
     pairs = _align(lines, correct.lines, sizes)
     for number, expected in pairs:
         if expected is None:
+            assert number is not None  # a pair has a line, or a layer, or both
             name, _, value = lines[number]
             findings.append(Finding("extra", number + 1, name, f"this line of {value:,} belongs to no layer."))
         elif number is None:

@@ -6,6 +6,7 @@ Pure Python: needs no torch. Not here: checking a student's count (auditing.py).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from labkit.arithmetic.counting import first_shape, parameters_of
 from labkit.arithmetic.layers import (
@@ -66,7 +67,7 @@ class Line:
     formula: str
     count: int
     running: int
-    layer: Layer
+    layer: Any  # a `Layer` that has parameters
     shape: Shape  # what goes into the layer
     map_shape: Shape  # the same before flattening: (512, 7, 7) where shape is (25088,)
 

@@ -142,7 +142,7 @@ class AdaptivePool(Layer):
         """Return the largest window; where the sizes do not divide evenly, they differ by a pixel."""
         if size is None:
             raise ConfigError(f"{self}: how far it sees depends on the size of the image. Use trace instead.")
-        out = adaptive_pool_out(size, at(self.output_size, axis))
+        out: int = adaptive_pool_out(size, at(self.output_size, axis))
         starts = [i * size // out for i in range(out)]
         ends = [-(-(i + 1) * size // out) for i in range(out)]
         return Window(max(e - s for s, e in zip(starts, ends, strict=True)), max(1, size // out), 0)
@@ -301,7 +301,7 @@ def show(shape: Shape) -> str:
 def _check_channels(layer: Layer, shape: Shape, in_channels: int | None = None) -> None:
     """Check that there is a map to work on, and that its channels are what the layer and its groups take."""
     if len(shape) < 2:
-        raise ConfigError(f"It needs a map (channels, height, width) and gets a row of {shape[0]} features.")
+        raise ConfigError(f"It needs a map (channels, height, width) and gets a row of {prod(shape)} features.")
     if in_channels not in (None, shape[0]):
         raise ConfigError(f"It takes {in_channels} channels and gets {shape[0]}.")
     groups = whole("groups", getattr(layer, "groups", 1), 1)

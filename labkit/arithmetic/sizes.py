@@ -6,15 +6,15 @@ a tuple too. Not here: layers (layers.py), parameters and memory (counting.py). 
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
 
-Axes = int | tuple[int, ...]  # one number for every axis, or one for each
+Axes = int | tuple[int, ...]  # one number for every axis, or one for each; results are of the same kind
 
 
-def conv_out(size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes | str = 0, dilation: Axes = 1) -> Axes:
+def conv_out(size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes | str = 0, dilation: Axes = 1) -> Any:
     """Return the output size of a convolution.
 
     Formula, for each axis: floor((size + 2·padding − dilation·(kernel_size − 1) − 1) / stride) + 1.
@@ -50,7 +50,7 @@ def pool_out(
     padding: Axes = 0,
     dilation: Axes = 1,
     ceil_mode: bool = False,
-) -> Axes:
+) -> Any:
     """Return the output size of a pooling; the stride is the kernel size unless given.
 
     Formula as in `conv_out`. With ceil_mode the division is rounded up, and a last window that would start in
@@ -87,7 +87,7 @@ def pool_out(
 
 def conv_transpose_out(
     size: Axes, kernel_size: Axes, stride: Axes = 1, padding: Axes = 0, output_padding: Axes = 0, dilation: Axes = 1
-) -> Axes:
+) -> Any:
     """Return the output size of a transposed convolution, which undoes the size of a convolution.
 
     Formula, for each axis: (size − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1.
@@ -119,7 +119,7 @@ def conv_transpose_out(
     )
 
 
-def adaptive_pool_out(size: Axes, output_size: Axes | tuple[int | None, ...] | None) -> Axes:
+def adaptive_pool_out(size: Axes, output_size: Axes | tuple[int | None, ...] | None) -> Any:
     """Return the output size of an adaptive pooling: the one asked for. Introduced in lab 02.
 
     Args:
@@ -138,7 +138,7 @@ def adaptive_pool_out(size: Axes, output_size: Axes | tuple[int | None, ...] | N
     return _each_axis(_adaptive_axis, size=size, output_size=output_size)
 
 
-def same_padding(kernel_size: Axes, dilation: Axes = 1) -> Axes:
+def same_padding(kernel_size: Axes, dilation: Axes = 1) -> Any:
     """Return the padding on each side that keeps the size at stride 1.
 
     Formula: dilation·(kernel_size − 1) / 2. Introduced in lab 02.
@@ -206,7 +206,7 @@ def kernels_for(
     return found
 
 
-def _each_axis(rule: Callable[..., int], **settings) -> Axes:
+def _each_axis(rule: Callable[..., int], **settings) -> Any:
     """Apply the rule of one axis to each axis; plain numbers are used for every axis."""
     lengths = {name: len(value) for name, value in settings.items() if isinstance(value, (tuple, list))}
     if not lengths:

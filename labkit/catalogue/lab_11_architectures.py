@@ -64,9 +64,11 @@ _BEST_BY_CLASS = tuple(
 
 def _at_224(says: str, quantity: str, step: str, expect: str, *others: str) -> tuple[Claim, ...]:
     """Return a claim for each of the others: at 224 pixels a network costs more than this one, or less."""
-    step, others = f"{step} at 224 px", {other: f"{other} at 224 px" for other in others}
-    ratios = {name: CostRatio("11-architectures", quantity, step, other) for name, other in others.items()}
-    return tuple(Claim("udesa", f"{says} than {name}", ratio, expect) for name, ratio in ratios.items())
+
+    def ratio(other: str) -> CostRatio:
+        return CostRatio("11-architectures", quantity, f"{step} at 224 px", f"{other} at 224 px")
+
+    return tuple(Claim("udesa", f"{says} than {other}", ratio(other), expect) for other in others)
 
 
 def _resnet(source: str, says: str, metric: str, other: str, expect: str) -> Claim:

@@ -30,8 +30,7 @@ def compare_source(source: str):
             rows += [(lab.name, *row) for row in counted()]
         elif taken_up and lab.arms:
             table = lab.compare(source)
-            for (arm, figure), row in table.iterrows():
-                rows.append((lab.name, arm, figure, row["reported"], row.iloc[1], row["verdict"]))
+            rows += [(lab.name, *row) for row in table.reset_index().drop(columns=table.columns[2]).to_numpy().tolist()]
     rows += [("no lab", section, name, f"{value:,}", "–", NOT_A_RESULT) for section, name, value in left_out(source)]
     columns = ["lab", "arm", "figure", "reported", "ours", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
@@ -42,7 +41,7 @@ def counted() -> list[tuple[str, str, str, str, str]]:
     said = reports.reported("uchile", "vgg_d")
     found = audit(said["lines"], said["total"], size_bytes=said["bytes"], mebibytes=said["mebibytes"])
     right = found.correct
-    rows = [
+    rows: list[tuple] = [
         (f"{number} {name}", "parameters", value, line.count)
         for number, ((name, _, value), line) in enumerate(zip(said["lines"], right.lines, strict=True), 1)
     ]

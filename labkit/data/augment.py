@@ -99,7 +99,7 @@ class Crop(Transform):
 
     def window(self, X: Tensor) -> tuple[int, int]:
         """Return height and width of the window; raise `ConfigError` where the padded image is smaller."""
-        size = (self.size,) * 2 if self.size else tuple(X.shape[2:])
+        size = (self.size, self.size) if self.size else (X.shape[2], X.shape[3])
         room = [side + 2 * self.padding for side in X.shape[2:]]
         if any(wanted > side for wanted, side in zip(size, room, strict=True)):
             raise ConfigError(

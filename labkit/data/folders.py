@@ -302,7 +302,7 @@ def _by_pixels(photos: Photos) -> dict[bytes, list[Path]]:
     """Return the files that have the same pixels, under the sha256 of these."""
     groups = {}
     for image, path in zip(photos.images.cpu(), photos.files, strict=True):
-        groups.setdefault(hashlib.sha256(image.contiguous().numpy()).digest(), []).append(path)
+        groups.setdefault(hashlib.sha256(image.numpy().tobytes()).digest(), []).append(path)
     return groups
 
 

@@ -84,8 +84,8 @@ class ImageSet:
     @cached_property
     def fingerprint(self) -> str:
         """The first 16 hex digits of the sha256 over images and labels, a name for exactly these pixels."""
-        digest = hashlib.sha256(self.images.cpu().contiguous().numpy())
-        digest.update(self.labels.cpu().numpy())
+        digest = hashlib.sha256(self.images.cpu().numpy().tobytes())
+        digest.update(self.labels.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     @cached_property

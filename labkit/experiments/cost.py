@@ -142,7 +142,7 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
     return StepCost(
         asdict(step),
         seconds[1:],
-        after - before if after is not None else None,
+        after - before if after is not None and before is not None else None,
         spent(energy, joules(where)),
         describe_device(where),
         versions(),
@@ -245,7 +245,7 @@ def table(lab: str, names: Iterable[str]):
 def _medians(costs: list[StepCost]) -> list[str]:
     """Return the columns of `table` for the costs of one step."""
     megabytes = [cost.memory / 1e6 for cost in costs if cost.memory is not None]
-    energy = [cost.joules_per_image for cost in costs if cost.joules is not None]
+    energy = [joules for cost in costs if (joules := cost.joules_per_image) is not None]
     return [
         f"{1 / median(cost.seconds_per_image for cost in costs):,.1f}",
         f"{median(megabytes):,.0f}" if megabytes else "cannot be read",

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from labkit.base.errors import ConfigError, unknown
 from labkit.base.files import records_dir
@@ -119,10 +120,10 @@ class Figure:
     def value(self) -> float:
         """The reported figure."""
         source, _, section = self.section.partition(".")
-        found = reports.reported(source, section)
+        value: Any = reports.reported(source, section)
         for name in self.key:
-            found = found[name]
-        return found
+            value = value[name]
+        return value
 
     def judge(self, values: list[float]) -> str:
         """Return the verdict on the figure beside the values of our runs."""
@@ -293,13 +294,15 @@ class Lab:
                     figure.judge(ours) if known else self.why_not(figure.arm),
                 )
             )
-        recorded, quickly = f"recorded ({self.full.images})", f"yours ({self.quick.images})"
+        recorded, quickly = (
+            f"{whose} ({self.budget(name)[1].images})" for whose, name in (("recorded", "full"), ("yours", "quick"))
+        )
         columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
 
     def why_not(self, arm: str) -> str:
         """Return what stands in place of a verdict where an arm has no record; see `labkit.cost.not_trained`."""
-        epochs = next(one for one in self.arms if one.name == arm).recipe(self.full.recipe).epochs
+        epochs = next(one for one in self.arms if one.name == arm).recipe(self.budget("full")[1].recipe).epochs
         return cost.not_trained(self.name, arm, epochs)
 
     def reported_figures(self, source: str | None = None) -> Iterator[Figure]:
@@ -375,13 +378,13 @@ class Lab:
             runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
             minutes = sum(run.value("minutes") for run in full)
             whole = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
-            parts.append(f"Full: {runs} on {self.full.images}, {whole} of training on {full[0].device}")
+            parts.append(f"Full: {runs} on {self.budget('full')[1].images}, {whole} of training on {full[0].device}")
         else:
             parts.append("Full: not run")
         return ". ".join(parts) + "."
 
 
-def _values(runs: list[Run], arm: str, metric: str, epoch: int | None) -> list[float]:
+def _values(runs: list[Run], arm: str, metric: str | Callable[[Run], float], epoch: int | None) -> list[float]:
     """Return a metric of each run of an arm, at the end or after an epoch."""
     return [(run.until(epoch) if epoch else run).value(metric) for run in runs if run.arm == arm]
 

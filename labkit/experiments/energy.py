@@ -32,7 +32,7 @@ def joules(device: torch.device) -> float | None:
 
 def _gpu_joules(device: torch.device) -> float | None:
     try:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingImports]  # only where there is a GPU
     except ImportError:
         return None
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -147,7 +148,7 @@ def train_run(run: Run, path: Path, settings: Settings = Settings()) -> Run:
     recipe = Recipe.of(run.recipe)
     options = {k: v for k, v in run.model.items() if k != "name"}
     torch.manual_seed(run.seed)  # the weights
-    model = build(
+    model: Any = build(
         run.model["name"],
         in_channels=splits.train.in_channels,
         num_classes=len(splits.train.classes),

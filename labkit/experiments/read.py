@@ -20,7 +20,7 @@ def recorded_confusion(runs: Sequence[Run]) -> np.ndarray:
     """
     if not runs:
         raise ConfigError("There is no run to read a confusion from. Train one first: lab.run().")
-    return sum(np.array(run.final["test"]["confusion"]) for run in runs)
+    return np.sum([run.final["test"]["confusion"] for run in runs], axis=0)
 
 
 def worst_pairs(*named: tuple[int, int]) -> Callable[[Run], int]:

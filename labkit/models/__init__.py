@@ -1,12 +1,14 @@
 """The registry: any network of the labs by name, for any image size, channel and class count.
 
 One family a file; each file registers its builder with `@register`. Not here: training.
+Read cnn.py first, then parts.py.
 """
 
 from collections.abc import Callable
 from importlib import import_module
 from numbers import Real
 from pkgutil import iter_modules
+from typing import Any
 
 from torch import nn
 
@@ -68,7 +70,7 @@ def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size:
     num_classes = whole("num_classes", num_classes, 2)
     image_size = whole("image_size", image_size, 1)
     try:
-        model = _BUILDERS[name](in_channels, num_classes, image_size, **options)
+        model: Any = _BUILDERS[name](in_channels, num_classes, image_size, **options)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise

@@ -4,6 +4,8 @@ The fourth source used the first two, and compares the first with the third. tim
 better than a copy here would be kept.
 """
 
+from typing import Any
+
 from torch import nn
 
 from labkit.base.errors import ConfigError
@@ -18,7 +20,7 @@ def _builder(name: str):
     def build(in_channels: int, num_classes: int, image_size: int) -> nn.Module:
         if image_size < SMALLEST:
             raise ConfigError(f"{name} needs images of at least {SMALLEST} pixels, got {image_size}.")
-        more = {"img_size": image_size} if name == "coatnet" else {}  # its attention knows places
+        more: dict[str, Any] = {"img_size": image_size} if name == "coatnet" else {}  # its attention knows places
         if more and image_size % SMALLEST:  # timm rounds the places of other sizes otherwise than the maps
             lower = image_size // SMALLEST * SMALLEST
             raise ConfigError(

@@ -33,7 +33,7 @@ class Kernels(nn.Module):
         super().__init__()
         for name, value in (("channels", channels), ("dilation", dilation), ("blocks", blocks)):
             whole(name, value, 1)
-        layers, width = [], channels
+        layers, width, images_in = [], channels, in_channels
         for _ in range(blocks):
             # padding of half a window keeps the size, to one pixel
             padding = dilation * (whole("kernel_size", kernel_size, 1) - 1) // 2
@@ -41,7 +41,7 @@ class Kernels(nn.Module):
             layers += [nn.MaxPool2d(2), nn.ReLU()]
             in_channels, width = width, 2 * width
         self.features = nn.Sequential(*layers)
-        trace(self.features, image_size, self.features[0].in_channels)  # raises where the images are too small
+        trace(self.features, image_size, images_in)  # raises where the images are too small
         self.output = nn.Linear(in_channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

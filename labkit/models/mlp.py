@@ -47,7 +47,8 @@ class MLP(nn.Sequential):
         output="logits",
     ):
         check_settings(hidden, activations, dropout, dropout_after, output)
-        layers, units = [nn.Flatten()], in_channels * image_size * image_size
+        layers: list[nn.Module] = [nn.Flatten()]
+        units = in_channels * image_size * image_size
         for number, width in enumerate(hidden, 1):
             layers.append(nn.Linear(units, width))
             if batch_norm:

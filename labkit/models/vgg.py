@@ -50,7 +50,8 @@ class VGG(nn.Module):
     ):
         super().__init__()
         check_dropout(dropout)
-        whole("pool", pool, 1), whole("hidden", hidden, 1)
+        whole("pool", pool, 1)
+        whole("hidden", hidden, 1)
         if letter not in TABLES:
             raise unknown("VGG configuration", letter, TABLES)
         if image_size < SMALLEST:
@@ -70,6 +71,7 @@ class VGG(nn.Module):
         for layer in self.modules():  # without it sixteen layers do not start to learn
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,7 +85,7 @@ def make_features(in_channels: int, letter: str, batch_norm: bool, activation: s
     made = []
     for layer in TABLES[letter]:
         if isinstance(layer, layers.Conv):
-            made.append(nn.Conv2d(in_channels, layer.out_channels, layer.kernel_size, padding=layer.padding))
+            made.append(nn.Conv2d(in_channels, layer.out_channels, kernel_size=3, padding=1))
             in_channels = layer.out_channels
             if batch_norm:
                 made.append(nn.BatchNorm2d(in_channels))

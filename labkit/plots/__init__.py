@@ -2,7 +2,8 @@
 
 Figures of runs (runs.py), of layers (layers.py), of images (images.py), of what a network answers
 (answers.py), of accuracy against cost (cost.py), of a look into a training (training.py) and of a search (grid.py);
-points with their images under the pointer (hover.py); what they share is in base.py.
+points with their images under the pointer (hover.py). Not here: the numbers that they show. Read base.py first: what
+they share.
 """
 
 from labkit.plots.answers import confusion, learning_curve, mistakes, plane, planes, recorded_planes

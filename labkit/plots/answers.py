@@ -178,7 +178,7 @@ def plane(points, labels, classes: Sequence[str], title: str = "", line=None, sc
     _draw_plane(axes, points, labels, classes, line, _head(title, len(points), line, score))
     figure.tight_layout()
     _write_names(axes, points, labels, classes, 14 if _short(classes) else 10)
-    names = ", ".join(classes[label] for label in np.unique(labels))
+    names = ", ".join(classes[int(label)] for label in np.unique(labels))
     return Picture(figure, f"Plane of points of {names}. {say_plane(points, labels, classes, title, line, score)}")
 
 
@@ -218,7 +218,7 @@ def planes(parts: Sequence[dict], classes: Sequence[str], title: str = "") -> Pi
     figure.tight_layout(rect=(0, (0.1 + 0.2 * lines) / height, 1, 1))
     for axes, part in zip(grid.flat, parts, strict=False) if _short(classes) else ():
         _write_names(axes, *check_plane(part["points"], part["labels"], classes), classes, 11)
-    names = ", ".join(classes[label] for label in sorted(handles))
+    names = ", ".join(classes[int(label)] for label in sorted(handles))
     return Picture(figure, f"{len(parts)} planes of points of {names}. {_sentence(title)}{' '.join(said)}")
 
 

@@ -266,10 +266,10 @@ def _figure(points, labels, classes: Sequence[str], words: Sequence[str]) -> dic
     figure = go.Figure(layout=_layout())
     found = medians(points, labels)
     letter = 8 * max(np.ptp(points, axis=0) / (680, 340))  # of 8 pixels, in a plot as wide as a page
-    places = spread(found.values(), [classes[label] for label in found], letter)
+    places = spread(found.values(), [classes[int(label)] for label in found], letter)
     for label, (x, y) in zip(found, places, strict=True):
         ours = np.flatnonzero(labels == label)
-        name = html.escape(classes[label], quote=False)
+        name = html.escape(classes[int(label)], quote=False)
         group = {"name": name, "legendgroup": str(label)}
         across, up = ([float(f"{value:.5g}") for value in column] for column in points[ours].T)
         figure.add_scatter(
@@ -278,7 +278,7 @@ def _figure(points, labels, classes: Sequence[str], words: Sequence[str]) -> dic
             mode="markers",
             marker=_marker(label),
             customdata=ours.tolist(),
-            text=[words[i] for i in ours],
+            text=[words[int(i)] for i in ours],
             hoverinfo="none",
             **group,
         )
@@ -293,7 +293,7 @@ def _figure(points, labels, classes: Sequence[str], words: Sequence[str]) -> dic
             **group,
         )
     figure.data = [*figure.data[::2], *figure.data[1::2]]  # the names over all points
-    return json.loads(figure.to_json())
+    return json.loads(figure.to_json() or "")
 
 
 def _marker(label: int) -> dict:

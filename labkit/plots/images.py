@@ -1,5 +1,7 @@
 """Figures made of images: samples of a set, versions of one image, filters, feature maps, class maps."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -107,7 +109,8 @@ def feature_maps(model: nn.Module, X: Tensor, columns: int = 8) -> Picture:
 
     maps, x = [], X
     with evaluating(model):
-        for layer in model.features:
+        features: Any = model.features
+        for layer in features:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 maps.append(x[0].cpu())  # (channels, h, w)
@@ -141,7 +144,8 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
     """
     from matplotlib import pyplot
 
-    if not hasattr(model, "maps"):
+    class_maps: Any = getattr(model, "maps", None)
+    if not class_maps:
         raise ConfigError(
             f'class_maps needs a network that makes one map a class, such as "gap"; {type(model).__name__} has no maps.'
         )
@@ -149,7 +153,7 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
         raise ConfigError(f"A figure shows at most 8 images, got {len(data)}.")
     X, labels = next(iter(Batches(data, len(data), mean_std=mean_std)))
     with evaluating(model):
-        maps = model.maps(X).cpu()  # (B, num_classes, h, w)
+        maps = class_maps(X).cpu()  # (B, num_classes, h, w)
     figure, grid = pyplot.subplots(2, len(data), figsize=(WIDTH, 2.6), squeeze=False)
     said = []
     for column, (image, found, label) in enumerate(zip(data.images, maps, labels.tolist(), strict=True)):

@@ -58,7 +58,7 @@ def curves(
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel(AXES[over])
     axes.set_ylabel(UNITS[quantity])
-    axes.xaxis.get_major_locator().set_params(integer=over == "epoch")  # there is no epoch 2.5
+    axes.locator_params(axis="x", integer=over == "epoch")  # there is no epoch 2.5
     alt = f"Line chart of {UNITS[quantity]} over the {AXES[over]}. {title or 'Runs'}, {head}. " + " ".join(says)
     return Picture(figure, alt)
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,9 @@ def parallel(runs: Sequence[Run], search: Search, title: str = "") -> Picture:
     for i in np.argsort(heights if search.direction == "maximize" else -heights):
         line = [places[name][0][i] for name in names] + [heights[i]]
         chosen = runs[i] is first
-        look = {"color": PALETTE[3], "linewidth": 3, "zorder": 5} if chosen else {"color": colours(heights[i])}
+        look: dict[str, Any] = (
+            {"color": PALETTE[3], "linewidth": 3, "zorder": 5} if chosen else {"color": colours(heights[i])}
+        )
         axes.plot(range(len(line)), line, **({"linewidth": 1, "alpha": 0.7} | look))
     for place, name in enumerate(names):
         axes.axvline(place, color="#777777", linewidth=1)
@@ -224,7 +227,9 @@ def importance(runs: Sequence[Run], search: Search, title: str = "") -> Picture:
     if len(runs) < LEAST or len({run.value(search.metric) for run in runs}) == 1:
         return not_run(title)
     shares = get_param_importances(as_study(runs, search), evaluator=FanovaImportanceEvaluator(seed=0))
-    words = {_word(name): [share] for name, share in sorted(shares.items(), key=lambda item: -item[1])}
+    words: dict[str, Sequence[float]] = {
+        _word(name): [share] for name, share in sorted(shares.items(), key=lambda item: -item[1])
+    }
     head = _head(title, runs)
     picture = bars(words, axis=f"share of the variance of {_word(search.metric)}", title=head)
     picture.alt = picture.alt.replace("\n", ". ")
@@ -391,7 +396,7 @@ def _in_order(values: Sequence) -> list[str]:
     """Return the different values as text, numbers from small to large, others as they come."""
     different = {_text(value): value for value in values}
     if all(isinstance(value, int | float) for value in different.values()):
-        return sorted(different, key=different.get)
+        return sorted(different, key=lambda text: different[text])
     return list(different)
 
 
@@ -456,7 +461,7 @@ def _interactive(picture: Picture, kind: str, runs: Sequence[Run], search: Searc
     import optuna
     from plotly.offline import get_plotlyjs_version
 
-    more = {"target_name": _word(search.metric)}
+    more: dict[str, Any] = {"target_name": _word(search.metric)}
     if kind == "param_importances":
         more["evaluator"] = optuna.importance.FanovaImportanceEvaluator(seed=0)
     figure = getattr(optuna.visualization, f"plot_{kind}")(as_study(runs, search), **more)

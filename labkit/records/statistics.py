@@ -4,6 +4,7 @@ Not here: verdicts on figures and sentences of the sources (claims.py).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.records.ledger import Run
@@ -82,7 +83,7 @@ def interval(values: list[float]) -> tuple[float, float]:
     return s.mean - half, s.mean + half
 
 
-def paired(runs: list[Run], metric: str, arm: str, against: str) -> list[float]:
+def paired(runs: list[Run], metric: str | Callable[[Run], float], arm: str, against: str) -> list[float]:
     """Return the difference of a metric between two arms, for each seed that both have finished, by seed."""
     values = {(run.arm, run.seed): run.value(metric) for run in runs if run.finished and run.arm in (arm, against)}
     seeds = sorted(seed for name, seed in values if name == arm and (against, seed) in values)

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from labkit.base.errors import ConfigError, unknown
 from labkit.data.chosen import Images
@@ -54,7 +55,7 @@ class Search:
 
     name: str
     model: str
-    space: dict[str, tuple | Range]
+    space: dict[str, Any]
     quick: Budget
     full: Budget
     options: dict = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Search:
                 raise ConfigError(f"A point needs a value for each of {', '.join(self.space)}, got {point}.")
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["minimize", "maximize"]:
         """Which way is better, in Optuna's words."""
         return "minimize" if METRICS[self.metric].better == "lower" else "maximize"
 
@@ -262,7 +263,7 @@ def as_study(runs: Iterable[Run], search: Search):
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=search.direction)
-    ways = {short(name): _distribution(search, name) for name in search.space}
+    ways: dict[str, Any] = {short(name): _distribution(search, name) for name in search.space}
     for run in sorted(runs, key=lambda run: run.trial or 0):
         if math.isfinite(value := run.value(search.metric)):
             params = {short(name): _hashable(one) for name, one in search.point_of(run).items()}
@@ -274,7 +275,7 @@ def _distribution(search: Search, name: str):
     """Return a dimension for Optuna; the values of a grid keep their order where they are numbers."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    values = search.space[name]
+    values: Any = search.space[name]
     if isinstance(values, Range):
         low, high, log, whole = values.low, values.high, values.log, values.whole
     else:

@@ -211,7 +211,7 @@ def _something_left(study, search: Search, sampler: str, wanted: int | None) -> 
             return True
         if TrialState.WAITING in states:
             return True
-        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < wanted:
+        if sampler != "grid" and sum(s != TrialState.FAIL for s in states) < (wanted or 0):
             return True
         if TrialState.RUNNING not in states:
             return False

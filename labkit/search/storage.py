@@ -7,6 +7,8 @@ Not here: which point is trained next (queue.py); records, which lie in the ledg
 import re
 import shlex
 import time
+from collections.abc import Callable
+from typing import Any
 
 from labkit.base.errors import LabkitError
 from labkit.base.files import cache_dir
@@ -99,7 +101,7 @@ def cause(error: BaseException | None, kind: type[Exception]) -> Exception | Non
     return error
 
 
-def patiently(call, address: str | None, tries: int = 5):
+def patiently(call: Callable[[], Any], address: str | None, tries: int = 5):
     """Call what needs the storage; try again after growing pauses, then say what is wrong without the password."""
     from sqlalchemy.exc import DBAPIError
 
@@ -107,7 +109,7 @@ def patiently(call, address: str | None, tries: int = 5):
         try:
             return call()
         except Exception as error:
-            fault = cause(error, DBAPIError)
+            fault: Any = cause(error, DBAPIError)
             if fault is None:
                 raise
             reason = str(fault.orig).splitlines()[0]

@@ -96,6 +96,7 @@ class State:
             "schedule": self.schedule.state_dict(),
         }
         torch.save(content, buffer)
+        assert self.path is not None  # only a training with a file is saved
         write_atomic(self.path, buffer.getvalue())
 
     def _resume(self) -> None:

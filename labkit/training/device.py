@@ -3,6 +3,8 @@
 Not here: several devices at once (distributed.py).
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -61,4 +63,5 @@ def pick_precision(precision: str, device: torch.device) -> str:
 
 def placed(model: nn.Module, device: torch.device) -> nn.Module:
     """Return a network on a device, in the layout that is fast there; with several processes ready to train in them."""
-    return distributed.synced(model.to(device, memory_format=memory_format(device)))
+    placed: Any = model
+    return distributed.synced(placed.to(device, memory_format=memory_format(device)))

@@ -1,7 +1,7 @@
 """The loss of a batch: the one place where it is computed. Not here: loss and accuracy of a whole set (scoring.py)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,12 +19,11 @@ class BatchLoss(NamedTuple):
 
 def with_auxiliary(model: nn.Module, X: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Return the logits of a network, and those of its auxiliary heads where it has any."""
-    return model.with_auxiliary(X) if hasattr(model, "with_auxiliary") else (model(X), [])
+    both: Any = getattr(model, "with_auxiliary", None)
+    return both(X) if both else (model(X), [])
 
 
-def batch_loss(
-    forward: Callable[[Tensor], tuple[Tensor, list[Tensor]]], X: Tensor, y: Tensor, label_smoothing: float = 0.0
-) -> BatchLoss:
+def batch_loss(forward: Callable[[Tensor], Any], X: Tensor, y: Tensor, label_smoothing: float = 0.0) -> BatchLoss:
     """Return the cross-entropy of a batch in nats an image, that of auxiliary heads added by `AUXILIARY`.
 
     Args:

@@ -3,7 +3,7 @@
 Not here: learning rates over time (schedules.py).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
 
 def make_optimizer(model: nn.Module, recipe: "Recipe") -> torch.optim.Optimizer:
     """Return the optimizer of a recipe. `fused` does the whole update in one kernel: same formula, faster."""
-    settings = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    settings: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
     if next(model.parameters()).device.type in ("cpu", "cuda"):
         settings["fused"] = True
     groups = parameter_groups(model, recipe)
@@ -52,7 +52,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
         if not linear:
             raise ConfigError(f"Muon is for hidden linear layers, and {type(model).__name__} has none. Use adamw.")
         rest = [p for p in model.parameters() if all(p is not weight for weight in linear)]
-        settings = {"lr": lr, "weight_decay": weight_decay}
+        settings: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay}
         self.parts = [
             torch.optim.Muon(linear, adjust_lr_fn="match_rms_adamw", **settings),
             torch.optim.AdamW(rest, **settings),
@@ -84,6 +84,7 @@ def parameter_groups(model: nn.Module, recipe: "Recipe") -> list[dict]:
     """Return what an optimizer trains: all parameters, or the output layer and the body with a rate of its own."""
     if not recipe.body_lr:
         return [{"params": list(model.parameters())}]
-    head = list(model.output.parameters())
+    output: Any = model.output
+    head = list(output.parameters())
     body = [p for name, p in model.named_parameters() if not name.startswith("output.")]
     return [{"params": head}, {"params": body, "lr": recipe.body_lr}]

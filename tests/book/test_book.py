@@ -67,7 +67,7 @@ def test_a_broken_notebook_fails_the_build_with_its_cell(tmp_path):
 def build_elsewhere(root) -> tuple[int, str]:
     """Run the build command on another folder, in a process of its own."""
     code = (
-        "import sys, pathlib; from labkit import workspace; root = pathlib.Path(sys.argv[1]);"
+        "import sys, pathlib; from labkit.apps import workspace; root = pathlib.Path(sys.argv[1]);"
         "workspace.project_root = lambda: root; (root / 'requirements.txt').write_text('');"
         "sys.exit(workspace.book(pathlib.Path(sys.executable)))"
     )

@@ -284,8 +284,8 @@ def test_iterating_needs_little_memory():
     """
     code = """
 import re, resource, torch
-from labkit.augment import Crop, Flip
-from labkit.data import Batches, ImageSet
+from labkit.data.augment import Crop, Flip
+from labkit.data.images import Batches, ImageSet
 count, batch = 60_000, 20_000
 images = torch.empty(count, 3, 32, 32, dtype=torch.uint8).random_(0, 256)
 data = ImageSet("made", "train", images, torch.zeros(count).long(), ("a", "b"))

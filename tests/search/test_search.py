@@ -54,7 +54,7 @@ def finished(study) -> Counter:
         ({}, "has no dimension"),
         ({"lr": (0.1,)}, "A dimension is called model.X, recipe.X or data.X, got 'lr'"),
         ({"recipe.learning_rate": (0.1,)}, "There is no field of a recipe 'learning_rate'"),
-        ({"data.size": (32,)}, "There is no wish for images 'size'"),
+        ({"data.size": (32,)}, "There is no field of images 'size'"),
         ({"recipe.lr": ()}, "recipe.lr needs a tuple of at least one value"),
         ({"recipe.lr": [0.1]}, "recipe.lr needs a tuple of at least one value"),
         ({"recipe.lr": (0.1, 0.1)}, "recipe.lr has a value twice"),
