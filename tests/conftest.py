@@ -49,12 +49,12 @@ def browser():
     """A headless Chromium; where there is none the tests are skipped with one line, in CI they fail."""
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
     with sync_playwright() as play:
         browser = play.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
         yield browser
         browser.close()
@@ -63,8 +63,8 @@ def browser():
 @pytest.fixture(scope="session")
 def address(html):
     """Serve the built pages from this machine."""
-    with serving(html) as found:
-        yield found
+    with serving(html) as where:
+        yield where
 
 
 @pytest.fixture

@@ -251,8 +251,8 @@ def peak_memory(device: torch.device) -> int | None:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = Path("/proc/self/status")
-    if status.is_file() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
-        return int(found[1]) * 1024  # on Linux; the counter below begins with what the parent process had
+    if status.is_file() and (peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(peak[1]) * 1024  # on Linux; the counter below begins with what the parent process had
     try:
         import resource
     except ImportError:  # Windows

@@ -124,9 +124,9 @@ def test_the_public_names_are_those_of_the_list(tmp_path):
     """A change of the list is a change that a notebook outside of this project may notice: it belongs in the CHANGELOG."""
     now = tmp_path / API.name
     now.write_text("\n".join(public_names()) + "\n", encoding="utf-8")
-    listed, found = (set(path.read_text("utf-8").splitlines()) for path in (API, now))
-    assert not (listed ^ found), (
-        f"no longer there: {listed - found}; new: {found - listed}. If it is meant, copy {now}."
+    listed, there = (set(path.read_text("utf-8").splitlines()) for path in (API, now))
+    assert not (listed ^ there), (
+        f"no longer there: {listed - there}; new: {there - listed}. If it is meant, copy {now}."
     )
 
 
