@@ -72,7 +72,7 @@ def _read_features(path) -> dict[str, tuple[np.ndarray, float]]:
     if not path.is_file():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as whole, np.load(whole, allow_pickle=False) as file:
             names, rows, seconds = (file[key] for key in ("names", "features", "seconds"))
             return {str(n): (row, float(s)) for n, row, s in zip(names, rows, seconds, strict=True)}
     except Exception:  # cut off or foreign bytes make np.load raise nearly anything; a cache is made anew

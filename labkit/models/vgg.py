@@ -4,6 +4,8 @@
 for number. For images of 32 pixels the last map is 1 × 1: a pooling of 1 and hidden layers of 512 are enough.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from labkit.arithmetic import layers
@@ -85,7 +87,8 @@ def make_features(in_channels: int, letter: str, batch_norm: bool, activation: s
     made = []
     for layer in TABLES[letter]:
         if isinstance(layer, layers.Conv):
-            made.append(nn.Conv2d(in_channels, layer.out_channels, kernel_size=3, padding=1))
+            kernel_size: Any = layer.kernel_size
+            made.append(nn.Conv2d(in_channels, layer.out_channels, kernel_size, padding=kernel_size // 2))
             in_channels = layer.out_channels
             if batch_norm:
                 made.append(nn.BatchNorm2d(in_channels))

@@ -1,11 +1,16 @@
 """What the two commands do around the book's build: stale records, links, problems, versions."""
 
+import re
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from labkit.apps import workspace
 from labkit.base.errors import LabkitError
+from tests.reading import ROOT
 
 
 @pytest.fixture
@@ -102,3 +107,35 @@ def test_problems_name_the_notebook_the_cell_and_the_traceback(tmp_path):
 def test_progress_lines_are_read(line, name):
     match = workspace.NOTEBOOK.search(line)
     assert (match and match["name"]) == name
+
+
+def test_the_hosted_ci_only_calls_the_makefile():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert commands == ["make ${{ matrix.target }}"]
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.M)
+    assert set(jobs["make"]["strategy"]["matrix"]["target"]) <= set(targets)
+
+
+def test_the_test_command_stops_at_the_first_check_that_fails(project, monkeypatch):
+    started = []
+
+    def run(command, **_):
+        started.append(Path(command[0]).stem)
+        return SimpleNamespace(returncode=3 if started[-1] == "lint-imports" else 0)
+
+    monkeypatch.setattr(workspace.subprocess, "run", run)
+    assert workspace.test(project / "python", []) == 3
+    assert started == ["ruff", "ruff", "lint-imports"]
+
+
+def test_coverage_has_its_floor_only_where_all_tests_run(project, monkeypatch):
+    commands = []
+    monkeypatch.setattr(
+        workspace.subprocess, "run", lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0)
+    )
+    assert workspace.test(project / "python", []) == workspace.test(project / "python", ["tests/base"]) == 0
+    whole, part = (command for command in commands if Path(command[0]).stem == "pytest")
+    assert "--cov" in whole
+    assert part[-1] == "tests/base"
+    assert "--cov" not in part

@@ -380,18 +380,17 @@ def test_killed_and_resumed_ends_in_the_same_weights(tmp_path):
         code = KILLED.format(root=root, path=str(tmp_path / name), out=str(tmp_path / out))
         return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
-    victim = start("a.pt", "a-weights.pt")
-    for line in victim.stdout:
-        if int(line) == 4:
-            time.sleep(0.05)
-            victim.send_signal(signal.SIGKILL)
-            break
-    victim.wait()
+    with start("a.pt", "a-weights.pt") as victim:
+        for line in victim.stdout:
+            if int(line) == 4:
+                time.sleep(0.05)
+                victim.send_signal(signal.SIGKILL)
+                break
     assert not (tmp_path / "a-weights.pt").exists()
     again = start("a.pt", "a-weights.pt")
-    epochs = [int(line) for line in again.stdout]
+    epochs = [int(line) for line in again.communicate()[0].split()]
     assert epochs[0] > 4
-    assert again.wait() == 0
+    assert again.returncode == 0
     whole = start("b.pt", "b-weights.pt")
     whole.communicate()
     assert torch.equal(torch.load(tmp_path / "a-weights.pt"), torch.load(tmp_path / "b-weights.pt"))
