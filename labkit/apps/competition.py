@@ -50,9 +50,9 @@ def predict_views(
         images = apply_all(transforms, data.images, generator)  # (N, C, H, W)
         if images.is_floating_point():  # 0 to 1, from transforms that calculate
             images = (images * 255).round().to(torch.uint8)
-        found = predict(model, replace(data, images=images), stats)
-        chances.append(found.chances)
-    return replace(found, chances=np.mean(chances, axis=0))
+        said = predict(model, replace(data, images=images), stats)
+        chances.append(said.chances)
+    return replace(said, chances=np.mean(chances, axis=0))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def write_submission(path: str | Path, sample: Sample, labels: Sequence) -> None
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(sample.header)
-    writer.writerows(zip(sample.ids, labels, strict=True))
+    writer.writerows(zip(sample.ids, np.asarray(labels).tolist(), strict=True))
     write_atomic(Path(path), buffer.getvalue().encode())
 
 
@@ -112,11 +112,11 @@ def check_submission(path: str | Path, sample: Sample, num_classes: int) -> list
     whole("num_classes", num_classes, 2)
     rows = _rows(path)
     header, ids, labels = tuple(rows[0]), [row[0] for row in rows[1:]], [row[1] for row in rows[1:]]
-    known, found = set(sample.ids), set(ids)
-    wrong = [label for label in labels if not (label.isdecimal() and int(label) < num_classes)]
+    known, handed_in = set(sample.ids), set(ids)
+    wrong = [label for label in labels if not (label.isdecimal() and len(label) < 10 and int(label) < num_classes)]
     faults = [
         f"The header is {','.join(header)}, expected {','.join(sample.header)}." if header != sample.header else "",
-        _several("missing", [one for one in sample.ids if one not in found]),
+        _several("missing", [one for one in sample.ids if one not in handed_in]),
         _several("not in the sample", [one for one in ids if one not in known]),
         _several("there more than once", _doubled(ids)),
         f"{len(wrong)} labels are no class from 0 to {num_classes - 1}, such as {wrong[0]!r}." if wrong else "",
@@ -146,8 +146,11 @@ def _rows(path: str | Path) -> list[list[str]]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    with path.open(newline="", encoding="utf-8-sig") as file:  # some programs put a mark before the first letter
-        rows = [row for row in csv.reader(file) if row]
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # some programs put a mark before the first letter
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is no text in UTF-8. Save it as CSV in UTF-8.") from None
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if not rows or any(len(row) != 2 for row in rows):
         raise DataError(f"{path} must have a header and two columns in every row, separated by a comma.")
     return rows

@@ -61,8 +61,9 @@ def lr_range_test(
         augment=recipe.augment,
         seed=seed,
     )
-    model.train()
-    found = []
+    if not model.training:  # parts that are in another mode than the whole stay in it, as in `labkit.fit`
+        model.train()
+    tested = []
     for step, (X, y) in zip(range(steps), _forever(batches), strict=False):
         lr = lowest * (highest / lowest) ** (step / (steps - 1))
         for group in optimizer.param_groups:
@@ -70,11 +71,11 @@ def lr_range_test(
         loss = batch_loss(partial(with_auxiliary, model), X, y, recipe.label_smoothing)
         if not math.isfinite(loss.main.item()):
             break
-        found.append((lr, loss.main.item()))
+        tested.append((lr, loss.main.item()))
         optimizer.zero_grad()
         loss.total.backward()
         optimizer.step()
-    return found
+    return tested
 
 
 def _forever(batches: Batches):
@@ -107,15 +108,20 @@ def gradient_norms(model: nn.Module, X: Tensor, y: Tensor) -> dict[str, float]:
     return norms
 
 
-def usable_lr(found: list[tuple[float, float]]) -> tuple[float, float]:
+def usable_lr(tested: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the learning rate of the lowest loss of a range test, and the first one at which the loss has blown up.
 
     Blown up is a loss above that of the first step; without any, the highest rate of the test. A rate that is a tenth
     of the first of the two is a fair start.
 
+    Raises:
+        ConfigError: a test without any finite loss.
+
     >>> usable_lr([(1e-4, 2.3), (1e-3, 1.9), (1e-2, 1.5), (1e-1, 4.0)])
     (0.01, 0.1)
     """
-    best = min(range(len(found)), key=lambda i: found[i][1])
-    blown = [lr for lr, loss in found[best:] if loss > found[0][1]]
-    return found[best][0], blown[0] if blown else found[-1][0]
+    if not tested:
+        raise ConfigError("The first loss of the range test was no number. Take a lower `lowest`, or other images.")
+    best = min(range(len(tested)), key=lambda i: tested[i][1])
+    blown = [lr for lr, loss in tested[best:] if loss > tested[0][1]]
+    return tested[best][0], blown[0] if blown else tested[-1][0]

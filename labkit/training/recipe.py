@@ -3,8 +3,10 @@
 Not here: what its words mean (optimizers.py, schedules.py, device.py, losses.py).
 """
 
+import math
 from dataclasses import asdict, dataclass, fields
 
+from labkit.base.checks import whole
 from labkit.base.errors import ConfigError, unknown
 from labkit.data.augment import Normalize, Transform, make
 from labkit.training.history import STOP_ON
@@ -29,7 +31,7 @@ class Recipe:
         body_lr: learning rate of all layers but the output layer, above 0; None for the same as `lr`.
         momentum: for "sgd" only, in [0, 1).
         nesterov: for "sgd" with momentum only: whether the gradient is taken a step ahead.
-        weight_decay: at least 0; decoupled in "adamw", an L2 term in the others.
+        weight_decay: at least 0; decoupled in "adamw" and "muon", an L2 term in the others.
         schedule: "constant", "step", "cosine" (both move once an epoch) or "one-cycle" (every step); or one that you
             have put into `labkit.schedules.SCHEDULES`.
         step_epochs: "step" only: epochs between two drops.
@@ -76,19 +78,19 @@ class Recipe:
         ):
             if value not in known:
                 raise unknown(what, value, known)
+        for name in ("epochs", "batch_size", "step_epochs", "patience"):
+            whole(name, getattr(self, name), 1)
         for what, ok, expected in (
-            ("epochs", isinstance(self.epochs, int) and self.epochs >= 1, "a whole number of at least 1"),
-            ("batch_size", isinstance(self.batch_size, int) and self.batch_size >= 1, "a whole number of at least 1"),
-            ("lr", self.lr > 0, "above 0"),
-            ("body_lr", self.body_lr is None or self.body_lr > 0, "above 0, or None"),
+            ("lr", 0 < self.lr < math.inf, "above 0"),
+            ("body_lr", self.body_lr is None or 0 < self.body_lr < math.inf, "above 0, or None"),
+            ("body_lr", self.body_lr is None or self.optimizer != "muon", 'None where the optimizer is "muon"'),
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
             ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
             ("nesterov", not self.nesterov or self.momentum > 0, "False where there is no momentum"),
             ("weight_decay", self.weight_decay >= 0, "at least 0"),
-            ("step_epochs", self.step_epochs >= 1, "at least 1"),
+            ("step_factor", 0 < self.step_factor < math.inf, "above 0"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
             ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or None"),
-            ("patience", self.patience >= 1, "at least 1"),
         ):
             if not ok:
                 raise ConfigError(f"{what} must be {expected}, got {getattr(self, what)!r}.")

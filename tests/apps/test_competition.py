@@ -137,3 +137,21 @@ def test_each_fault_is_one_sentence(tmp_path, text, faults):
 def test_fewer_than_two_classes_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="num_classes must be a whole number of at least 2, got 1"):
         check_submission(tmp_path / "mine.csv", SAMPLE, 1)
+
+
+def test_labels_may_be_a_tensor(tmp_path):
+    write_submission(tmp_path / "s.csv", Sample(("id", "label"), ("a", "b")), torch.tensor([1, 0]))
+    assert (tmp_path / "s.csv").read_text() == "id,label\na,1\nb,0\n"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "s.csv").write_bytes("id,größe\n".encode("latin-1"))
+    with pytest.raises(DataError, match="is no text in UTF-8"):
+        read_sample(tmp_path / "s.csv")
+
+
+def test_a_label_of_thousands_of_digits_is_no_class(tmp_path):
+    (tmp_path / "s.csv").write_text(f"id,label\na,{'1' * 5000}\n")
+    assert check_submission(tmp_path / "s.csv", Sample(("id", "label"), ("a",)), 10)[0].startswith(
+        "1 labels are no class"
+    )

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import ClassVar
 
 import pytest
 import torch
@@ -145,3 +146,22 @@ def test_usable_rates_are_those_of_the_lowest_loss_and_of_the_first_that_blew_up
 def test_a_range_test_draws_its_order_from_the_seed():
     tests = [lr_range_test(make_model(), make_set(40, size=12), SGD, steps=2, seed=s, device="cpu") for s in (0, 0, 1)]
     assert tests[0][0] == tests[1][0] != tests[2][0]
+
+
+def test_a_range_test_without_a_finite_loss_is_refused():
+    with pytest.raises(ConfigError, match="The first loss of the range test was no number"):
+        usable_lr([])
+
+
+def test_what_a_student_froze_stays_frozen_in_a_range_test():
+    class Watched(nn.BatchNorm2d):
+        modes: ClassVar[set] = set()
+
+        def forward(self, X):
+            self.modes.add(self.training)
+            return super().forward(X)
+
+    model = nn.Sequential(Watched(3), nn.Flatten(), nn.Linear(3 * 8 * 8, 4))
+    model[0].eval()
+    lr_range_test(model, make_set(20), SGD, steps=3, device="cpu")
+    assert Watched.modes == {False}
