@@ -153,9 +153,10 @@ def test(python: Path, extra: list[str]) -> int:
     """
     root = project_root()
     drop_stale()
-    tests = ["pytest", "--numprocesses", "2", "--max-worker-restart", "0", *(extra or ["--cov"])]
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports", "--no-cache"], ["pyright"])
-    for step in (*checks, tests):
+    tests = ["pytest", "--numprocesses", "2", "--max-worker-restart", "0", *extra]
+    covered = (["coverage", "erase"], ["coverage", "run", "-m", *tests], ["coverage", "combine", "--quiet"])
+    for step in (*checks, *((tests,) if extra else (*covered, ["coverage", "report"]))):
         _say(f"$ {' '.join(step)}")
         command = [_tool(python, step[0]), *step[1:]]
         code = subprocess.run(command, cwd=root, env=_env() | {"OMP_NUM_THREADS": "1"}).returncode
