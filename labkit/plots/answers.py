@@ -22,6 +22,7 @@ from labkit.records.statistics import plus_minus
 COLOURS = (*PALETTE, "#333333", "#6A3D9A", "#8C1C3B", "#5B6B00")
 SHAPES = ("o", "s", "^", "D", "v", "X", "P", "*", "<", ">", "p", "h")
 MOST_CLASSES = len(COLOURS)
+LONGEST = 24  # letters of a class beside a table: a longer name would leave no room for the cells
 
 
 def confusion(counts, classes: Sequence[str], title: str = "") -> Picture:
@@ -52,10 +53,11 @@ def confusion(counts, classes: Sequence[str], title: str = "") -> Picture:
 
     figure, axes = pyplot.subplots(figsize=(WIDTH, max(3.4, 1.6 + 0.4 * len(classes))))
     drawn = _draw_cells(axes, counts)
-    axes.set_xticks(range(len(classes)), classes, parse_math=False)
-    axes.set_yticks(range(len(classes)), classes, parse_math=False)
-    if sum(map(len, classes)) > 40:
-        axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right", rotation_mode="anchor", parse_math=False)
+    names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in classes]
+    axes.set_xticks(range(len(names)), names, parse_math=False)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    if sum(map(len, names)) > 40:
+        axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor", parse_math=False)
     axes.set(xlabel="chosen class", ylabel="true class")
     percents = ticker.PercentFormatter(1, symbol=" %")
     figure.colorbar(drawn, ax=axes, label="mistakes: share of the true class", pad=0.03, format=percents)
