@@ -292,7 +292,7 @@ def test_sqlite_survives_two_killed_workers(tmp_path):
     for worker in crew:
         wait_for(worker, "finished")
         worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        worker.communicate()
     last = start(storage)
     assert "trained" in last.communicate(timeout=120)[0]
     check_all_once(storage)
@@ -311,6 +311,7 @@ def test_a_worker_that_slept_leaves_its_point_to_another(tmp_path):
     check_all_once(storage)
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # it is this test that asks for a trial by hand
 def test_a_point_whose_worker_never_gave_a_sign_of_life_is_trained(tmp_path, monkeypatch):
     """Such as one that lost the server in the moment after taking the point: Optuna alone would wait for ever."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
@@ -425,7 +426,7 @@ def test_postgres_survives_killed_workers_and_a_killed_server(server, monkeypatc
     wait_for(crew[2], "finished")
     crew[2].send_signal(signal.SIGKILL)
     for worker in crew:
-        worker.wait(timeout=120)
+        worker.communicate(timeout=120)
     last = start(server.address)
     assert "trained" in last.communicate(timeout=120)[0]
     check_all_once(server.address)
