@@ -2,7 +2,7 @@
 
 Small on purpose: read it. Each package is one step of the data's way and imports only from those before it:
 
-base: errors, files, tables, checks
+base: errors, files, templates, tables, checks
 arithmetic: sizes, layers, counting, memory, hand_count, formulas, tracing, auditing
 data: augment, download, folders, images, chosen
 records: metrics, ledger, statistics, reports, claims
@@ -17,7 +17,7 @@ catalogue: common, lab_01_counting_parameters, lab_02_output_sizes, lab_03_dropo
     lab_05_mlp_comparison, lab_06_augmentation, lab_07_gap_net, lab_08_simple_cnn_mnist, lab_09_alexnet,
     lab_10_transfer_learning, lab_11_architectures, lab_12_training_choices, lab_13_competition,
     lab_14_hyperparameter_search, lab_15_dilation, index, sources
-plots: base, runs, images, answers, training, layers, cost, hover, search
+plots: base, interactive, runs, images, answers, training, layers, cost, hover, search
 apps: exercises, competition, own_pictures, cli, workspace, authoring
 
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and

@@ -18,7 +18,7 @@ from labkit.arithmetic.layers import show
 from labkit.arithmetic.memory import Memory, training_memory
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
-from labkit.base.tables import html_table, text_table
+from labkit.base.tables import Table
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -46,7 +46,7 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Table):
     """A network layer by layer, in the order in which it was run; prints as a table.
 
     Attributes:
@@ -104,12 +104,6 @@ class Summary:
             f"{self.buffers:,} numbers in buffers"
         )
         return head, rows, [totals, f"{self.multiply_adds:,} multiply-adds for one image"]
-
-    def __str__(self) -> str:
-        return text_table(*self._table())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def summary(model: nn.Module, size, batch_size: int = 1, device=None, dtype: torch.dtype = torch.float32) -> Summary:

@@ -8,7 +8,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from labkit.analysis.predictions import Predictions, confusion, most_confused, p
 from labkit.analysis.transfer import Route
 from labkit.base.errors import ConfigError, DataError, LabkitError
 from labkit.base.files import write_atomic
+from labkit.base.templates import render
 from labkit.data.folders import Photos, duplicates, parts, read_folder, read_photo
 from labkit.data.images import ImageSet, from_photos
 from labkit.models import build
@@ -204,8 +204,6 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
 
     The page holds its pictures itself and needs no other file.
     """
-    from jinja2 import Environment
-
     from labkit.plots.answers import MOST_CLASSES
     from labkit.plots.answers import confusion as draw
 
@@ -213,10 +211,9 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
     found = predict(chosen.model, pictures.val)
     counts = confusion(found)
     matrix = draw(counts, found.classes) if len(found.classes) <= MOST_CLASSES else None
-    template = Environment(autoescape=True).from_string(
-        files("labkit.apps").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    )
-    page = template.render(
+    page = render(
+        "labkit.apps",
+        "report.html.jinja",
         name=pictures.train.name,
         today=date.today().isoformat(),
         chosen=chosen,

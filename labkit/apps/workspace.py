@@ -22,6 +22,7 @@ from labkit.base.files import cache_dir, project_root
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest Python that the pinned tools support
 TEST_TOOL = re.compile(r"(pytest|pytest-xdist|hypothesis|nbval|torchsummary)==")
 LIBRARY = ["labkit", *(f"tests/{name}" for name in "arithmetic data records models training analysis search".split())]
+WATCHED = ("py", "jinja", "js", "css")  # files of the library that pages are made with
 NOTEBOOK = re.compile(r"(\S*notebooks/)?(?P<name>[\w-]+)\.(ipynb|md): Executed notebook in (?P<seconds>[\d.]+) seconds")
 
 
@@ -95,7 +96,9 @@ def book(python: Path) -> int:
         _say("\n".join(["The book was not built:", *(problems or lines[-20:]), f"The whole log: {log}"]))
         return 1
     # plotly's script beside the pages, so that their points answer without a network
-    copy = "import pathlib, sys; from labkit.plots import hover; hover.copy_script(pathlib.Path(sys.argv[1]))"
+    copy = (
+        "import pathlib, sys; from labkit.plots import interactive; interactive.copy_script(pathlib.Path(sys.argv[1]))"
+    )
     static = root / "_build" / "html" / "_static"
     _call([str(python), "-c", copy, str(static)], "plotly's script could not be copied into the book, see above")
     _say(f"The book: {root / '_build' / 'html' / 'index.html'}")
@@ -202,7 +205,11 @@ def clean() -> int:
 def drop_stale() -> None:
     """Throw away stored notebook runs and quick records that were made with other code, data or settings."""
     root = project_root()
-    sources = [*root.glob("labkit/**/*.py"), *root.glob("data/results/**/*.json"), *root.glob("data/*.*")]
+    sources = [
+        *(path for end in WATCHED for path in root.glob(f"labkit/**/*.{end}")),
+        *root.glob("data/results/**/*.json"),
+        *root.glob("data/*.*"),
+    ]
     now = _digest([*sources, root / "requirements.txt"]) + os.environ.get("LABKIT_BUDGET", "quick")
     mark = root / "_build" / "made-with"
     if mark.is_file() and mark.read_text() == now:

@@ -18,7 +18,7 @@ from labkit.arithmetic.memory import MB, MIB
 from labkit.arithmetic.sizes import Axes
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
-from labkit.base.tables import html_table
+from labkit.base.tables import Table
 
 KINDS = "formula", "arithmetic", "unreadable", "name", "missing", "extra", "sum", "total", "bytes"
 BYTES_EACH = 4  # float32
@@ -48,7 +48,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(Table):
     """What `audit` found; prints as a table.
 
     Attributes:
@@ -85,9 +85,6 @@ class Audit:
     def __str__(self) -> str:
         *texts, last = [str(f) for f in self.findings] + self._table()[2]
         return "\n".join([*texts, last] if texts else ["Nothing is wrong.", last])
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def audit(

@@ -24,7 +24,7 @@ from labkit.arithmetic.layers import (
 from labkit.arithmetic.sizes import Axes
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
-from labkit.base.tables import html_table, text_table
+from labkit.base.tables import Table
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ class CountRow:
 
 
 @dataclass(frozen=True)
-class Count:
+class Count(Table):
     """The parameters of a network, layer by layer; shared ones stand in the first layer that has them.
 
     Attributes:
@@ -330,12 +330,6 @@ class Count:
         rows = [[r.name, r.layer, r.formula, r.trainable + r.frozen, r.buffers] for r in self.rows]
         note = f"{self.total:,} parameters ({self.trainable:,} trainable), {self.buffers:,} numbers in buffers"
         return head, rows, [note]
-
-    def __str__(self) -> str:
-        return text_table(*self._table())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def count(model_or_layers, input_size: Axes | None = None, in_channels: int = 3) -> Count:

@@ -25,7 +25,7 @@ from labkit.arithmetic.layers import (
 )
 from labkit.arithmetic.sizes import Axes
 from labkit.base.errors import unknown
-from labkit.base.tables import html_table, text_table
+from labkit.base.tables import Table
 
 # Table 1: the convolutions of each block, kernel_size-out_channels; LRN: local response normalisation.
 _TABLE_1 = {
@@ -73,7 +73,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class ByHand:
+class ByHand(Table):
     """A hand count, line by line; prints as a table."""
 
     lines: tuple[Line, ...]
@@ -87,12 +87,6 @@ class ByHand:
         head = ["layer", "formula", "parameters", "sum so far"]
         rows = [[line.name, line.formula, line.count, line.running] for line in self.lines]
         return head, rows, [f"{self.total:,} parameters"]
-
-    def __str__(self) -> str:
-        return text_table(*self._table())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def by_hand(network="D", input_size: Axes = 224, in_channels: int = 3) -> ByHand:

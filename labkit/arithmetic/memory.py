@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labkit.base.checks import whole
 from labkit.base.errors import unknown
-from labkit.base.tables import html_table, text_table
+from labkit.base.tables import Table
 
 MB, MIB = 10**6, 2**20
 
@@ -20,7 +20,7 @@ STATES = {"sgd": 0, "momentum": 1, "adam": 2}  # numbers that the optimizer keep
 
 
 @dataclass(frozen=True)
-class Memory:
+class Memory(Table):
     """Bytes of one training step; `str` prints them in bytes, MB and MiB, each in its own column."""
 
     parameters: int
@@ -37,12 +37,6 @@ class Memory:
         names = ("parameters", "gradients", "optimizer", "activations", "total")
         sizes = [getattr(self, name) for name in names]
         return ["what", "bytes", "MB", "MiB"], [[n, s, s / MB, s / MIB] for n, s in zip(names, sizes, strict=True)]
-
-    def __str__(self) -> str:
-        return text_table(*self._table())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def training_memory(

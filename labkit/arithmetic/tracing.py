@@ -12,7 +12,7 @@ from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, as_layers, i
 from labkit.arithmetic.memory import Memory, training_memory
 from labkit.arithmetic.sizes import Axes
 from labkit.base.errors import ConfigError
-from labkit.base.tables import html_table, text_table
+from labkit.base.tables import Table
 
 LARGEST = 1024  # pixels: up to here `smallest_input` looks
 
@@ -41,7 +41,7 @@ class TraceRow:
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Table):
     """A network layer by layer, for one image; prints as a table.
 
     Attributes:
@@ -84,12 +84,6 @@ class Trace:
             rows.append([r.name, str(r.layer), show(r.out_shape), r.parameters, r.multiply_adds, seen])
         totals = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply-adds for one image"
         return head, rows, [totals, f"{self.activations:,} activations for one image"]
-
-    def __str__(self) -> str:
-        return text_table(*self._table())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._table())
 
 
 def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:

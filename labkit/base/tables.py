@@ -1,7 +1,11 @@
-"""Tables as text for a terminal and as HTML for a notebook. Pure Python: needs neither torch nor pandas."""
+"""Tables as text for a terminal and as HTML for a notebook. Needs neither torch nor pandas."""
 
 from collections.abc import Sequence
 from html import escape
+
+from markupsafe import Markup
+
+from labkit.base.templates import render
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[str] = ()) -> str:
@@ -34,14 +38,23 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
     >>> "16&nbsp;×&nbsp;30" in html_table(["output"], [["16 × 30"]])
     True
     """
-    styles = [' style="text-align:right"' if right else ' style="text-align:left"' for right in _numeric(head, rows)]
-    top = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td{s}>{_html_cell(v)}</td>" for v, s in zip(row, styles, strict=True)) + "</tr>"
-        for row in rows
-    )
-    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f'<table class="dataframe"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{below}'
+    styles = ["right" if right else "left" for right in _numeric(head, rows)]
+    cells = [[(_html_cell(value), style) for value, style in zip(row, styles, strict=True)] for row in rows]
+    return render("labkit.base", "table.html.jinja", head=head, rows=cells, notes=notes)
+
+
+class Table:
+    """What gives a table its look: `print` shows it in columns, a notebook as HTML, both from `_table`."""
+
+    def _table(self) -> tuple:
+        """Return the arguments of `text_table`."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
 
 
 def _numeric(head, rows) -> list[bool]:
@@ -58,8 +71,8 @@ def _cell(value) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _html_cell(value) -> str:
-    return escape(_cell(value)).replace(" × ", "&nbsp;×&nbsp;")
+def _html_cell(value) -> Markup:
+    return Markup(escape(_cell(value)).replace(" × ", "&nbsp;×&nbsp;"))
 
 
 def _line(cells, widths, right) -> str:

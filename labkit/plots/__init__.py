@@ -9,8 +9,9 @@ they share.
 from labkit.plots.answers import confusion, learning_curve, mistakes, plane, planes, recorded_planes
 from labkit.plots.base import PALETTE, Picture
 from labkit.plots.cost import trade_off
-from labkit.plots.hover import Hover, hover_plane
+from labkit.plots.hover import hover_plane
 from labkit.plots.images import class_maps, feature_maps, filters, samples, versions
+from labkit.plots.interactive import Hover
 from labkit.plots.layers import fields, layer_shares, windows
 from labkit.plots.runs import bars, curves, intervals
 from labkit.plots.search import best_so_far, heat_map, importance, parallel, slices, taps

@@ -7,6 +7,10 @@ import base64
 import html
 import io
 
+from markupsafe import Markup
+
+from labkit.base.templates import render
+
 # seaborn's colour-blind palette without its two colours that are hard to see on white
 PALETTE = ("#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC", "#CA9161", "#949494", "#56B4E9")
 WIDTH, HEIGHT = 7.4, 4.2  # inches; 100 dots an inch
@@ -30,7 +34,7 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         data = base64.b64encode(self.png).decode()
-        tag = f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}" style="max-width: 100%">'
+        tag = render("labkit.plots", "picture.html.jinja", alt=Markup(html.escape(self.alt)), data=data)
         return {"text/html": tag, "image/png": data, "text/plain": f"Figure: {self.alt}"}
 
     def __repr__(self) -> str:

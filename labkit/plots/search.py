@@ -4,8 +4,6 @@ Where Optuna has the same figure for plotly, that one is shown in pages with scr
 picture is what is seen elsewhere: on paper, by a screen reader, without scripts. Not here: searching (grid.py).
 """
 
-import hashlib
-import html
 import json
 import math
 from collections import Counter
@@ -17,7 +15,7 @@ import numpy as np
 from labkit.analysis.transfer import wilson
 from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
-from labkit.plots.hover import LOAD, SCRIPT, Hover
+from labkit.plots.interactive import Hover, interactive
 from labkit.plots.runs import bars, not_run
 from labkit.records.ledger import Run
 from labkit.search.grid import Range, Search, as_study, best, short
@@ -34,43 +32,6 @@ WORDS = {
     "val_loss": "validation loss",
 }
 GREY, DARK = "#949494", "#222222"
-
-PAGE = """<div class="labkit-plot labkit-plot-{name}">
-<style>
-.labkit-plot {{ position: relative; background: white; color: #222222; line-height: 1.4;
-  font-family: "Open Sans", verdana, arial, sans-serif; }}
-.labkit-plot .lp-plot {{ height: 0; overflow: hidden; visibility: hidden; }}
-.labkit-plot .lp-head {{ margin: 0; padding: 8px 10px 0; white-space: pre-line; font-size: 14px; }}
-@media screen {{
-  .labkit-plot.lp-drawn .lp-plot {{ height: auto; visibility: visible; }}
-  .labkit-plot.lp-drawn .lp-picture {{ position: absolute; width: 1px; height: 1px; overflow: hidden;
-    clip-path: inset(50%); }}
-}}
-</style>
-<div class="lp-picture">{picture}</div>
-<div class="lp-plot" aria-hidden="true"><p class="lp-head">{head}</p><div class="lp-canvas"></div></div>
-<script>({program})({given});</script>
-</div>"""
-
-# the way to plotly.js is that of the planes, so that a page with both loads it once
-PROGRAM = (
-    """function (given) {
-  "use strict";
-
-"""
-    + LOAD
-    + """  async function start(box) {
-    const {data, layout} = given.figure;
-    await Plotly.newPlot(box.querySelector(".lp-canvas"), data, layout, given.config);
-    box.classList.add("lp-drawn");
-    window.dispatchEvent(new Event("resize"));  // it was drawn where it could not be seen, without a width
-  }
-
-  const boxes = [...document.querySelectorAll(`.labkit-plot-${given.name}:not([data-begun])`)];
-  for (const box of boxes) box.dataset.begun = "";
-  load().then(() => boxes.forEach(start), () => {});  // without plotly.js the picture stays
-}"""
-)
 
 
 def parallel(runs: Sequence[Run], search: Search, title: str = "") -> Picture:
@@ -459,7 +420,6 @@ def _interactive(picture: Picture, kind: str, runs: Sequence[Run], search: Searc
         head: the words above.
     """
     import optuna
-    from plotly.offline import get_plotlyjs_version
 
     more: dict[str, Any] = {"target_name": _word(search.metric)}
     if kind == "param_importances":
@@ -482,11 +442,4 @@ def _interactive(picture: Picture, kind: str, runs: Sequence[Run], search: Searc
         figure.for_each_xaxis(lambda axis: axis.update(title_text=axis.title.text.replace("_", "<br>")))
     if kind == "parallel_coordinate":
         figure.update_layout(margin_b=90)  # its names lie aslant on a phone
-    given = {"figure": json.loads(figure.to_json()), "script": SCRIPT}
-    given["net"] = f"https://cdn.plot.ly/plotly-{get_plotlyjs_version()}.min.js"
-    given["config"] = {"responsive": True, "displaylogo": False, "displayModeBar": False}
-    given["name"] = hashlib.sha256(json.dumps(given).encode()).hexdigest()[:12]  # the same figure, the same page
-    text = json.dumps(given).replace("<", "\\u003c")  # no word of the data can end the script
-    tag = picture._repr_mimebundle_()["text/html"]
-    page = PAGE.format(name=given["name"], picture=tag, head=html.escape(head), program=PROGRAM, given=text)
-    return Hover(picture, page)
+    return interactive("plot", picture, head, json.loads(figure.to_json()), {"displayModeBar": False})

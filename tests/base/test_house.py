@@ -167,3 +167,13 @@ def test_the_architecture_names_files_that_exist():
         r"`((?:labkit|tests|data|notebooks)/[\w./-]+)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     ):
         assert (ROOT / path).exists(), path
+
+
+def test_pages_lie_in_files_of_their_own():
+    """No HTML, CSS or JavaScript in a string of Python: an editor knows a template, and a reader finds it."""
+    for name, path in FILES.items():
+        tree = ast.parse(path.read_text("utf-8"))
+        docs = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in set(ast.walk(tree)) - docs:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.search(r"<(div|table|td|style|script|img|p)\b|function ?\(|\{ *margin:", node.value), name

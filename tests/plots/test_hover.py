@@ -12,7 +12,8 @@ from plotly.offline import get_plotlyjs_version
 from labkit import plots
 from labkit.base.errors import ConfigError
 from labkit.data.images import ImageSet
-from labkit.plots.hover import SCRIPT, SYMBOLS, copy_script, sheet
+from labkit.plots.hover import SYMBOLS, sheet
+from labkit.plots.interactive import SCRIPT, copy_script
 from tests.reading import BOOK, PAGE, serving
 
 CLASSES = ("ant", "bee", "c<b>at")

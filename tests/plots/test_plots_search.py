@@ -12,7 +12,7 @@ from labkit import plots
 from labkit.base.errors import ConfigError
 from labkit.data.chosen import Images
 from labkit.experiments.design import Budget
-from labkit.plots.hover import copy_script
+from labkit.plots.interactive import copy_script
 from labkit.search.grid import Range, Search, as_study, best, by_value, point_name, recorded
 from labkit.search.queue import work
 from labkit.training.recipe import Recipe
