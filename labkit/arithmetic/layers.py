@@ -312,32 +312,11 @@ def _check_channels(layer: Layer, shape: Shape, in_channels: int | None = None) 
 
 # -- from torch, by the names of its classes: this module never imports it --
 
-SAME_SHAPE = (
-    "CELU",
-    "ELU",
-    "GELU",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "Identity",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "ReLU6",
-    "SELU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "AlphaDropout",
+SAME_SHAPE = tuple(
+    """
+    CELU ELU GELU Hardshrink Hardsigmoid Hardswish Hardtanh Identity LeakyReLU LogSigmoid LogSoftmax Mish ReLU6
+    SELU SiLU Sigmoid Softmax Softmax2d Softplus Softshrink Softsign Tanh Tanhshrink Threshold AlphaDropout
+    """.split()
 )
 PARTS = ("features", "avgpool", "classifier")  # the order in which AlexNet, VGG and our networks use them
 
@@ -466,11 +445,6 @@ def plain(value):
 _BY_AXES = ("Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm", "Dropout")
 TORCH_NAMES = (
     *(f"{name}{n}d" for name in _BY_AXES for n in (1, 2, 3)),
-    "Flatten",
-    "Linear",
-    "GroupNorm",
-    "Dropout",
-    "LocalResponseNorm",
-    "ReLU",
+    *"Flatten Linear GroupNorm Dropout LocalResponseNorm ReLU".split(),
     *SAME_SHAPE,
 )

@@ -22,20 +22,8 @@ from labkit.plots.interactive import Hover, interactive
 MOST_POINTS = 2000  # more would make a page of several megabytes
 LARGEST_TILE = 64  # pixels; larger images are made smaller for the sheet
 SHOWN = 112  # pixels that an image takes on the screen, about
-SYMBOLS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "X": "x",
-    "P": "cross",
-    "*": "star",
-    "<": "triangle-left",
-    ">": "triangle-right",
-    "p": "pentagon",
-    "h": "hexagon",
-}
+WORDS = "circle square triangle-up diamond triangle-down x cross star triangle-left triangle-right pentagon hexagon"
+SYMBOLS = dict(zip("os^DvXP*<>ph", WORDS.split(), strict=True))  # a shape of matplotlib: what plotly calls it
 
 
 def hover_plane(points, data: ImageSet, index, chosen=None, title: str = "", score: str = "") -> Hover:
