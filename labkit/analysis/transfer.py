@@ -300,5 +300,5 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     """
     from scipy.stats import binomtest
 
-    found = binomtest(right, count).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+    share = binomtest(right, count).proportion_ci(LEVEL, method="wilson")
+    return float(share.low), float(share.high)

@@ -76,8 +76,8 @@ def renew_cost(name: str, seconds: float) -> bool:
 def processor() -> str:
     """Return the processor's name, as well as the system tells it."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.is_file() else None
-    return found[1] if found else platform.processor() or platform.machine()
+    named = re.search(r"model name\s*: (.*)", info.read_text()) if info.is_file() else None
+    return named[1] if named else platform.processor() or platform.machine()
 
 
 def write_table(readme: Path) -> None:

@@ -145,10 +145,10 @@ def count(network):
         click.echo(str(hand_count.by_hand(letter)))
         if letter == "D":
             source = reports.reported("uchile", "vgg_d")
-            found = auditing.audit(
+            audited = auditing.audit(
                 source["lines"], source["total"], size_bytes=source["bytes"], mebibytes=source["mebibytes"]
             )
-            click.echo(f"\nThe first coursework's count of the same network:\n{found}")
+            click.echo(f"\nThe first coursework's count of the same network:\n{audited}")
         return
     known = [*(f"vgg-{letter.lower()}" for letter in hand_count.VGG), *models.available()]
     if network not in known:
@@ -210,9 +210,9 @@ def predict(model, images):
     from labkit.apps.own_pictures import predict_files
 
     unreadable = 0
-    for path, found, score in predict_files(model, images):
+    for path, chosen, score in predict_files(model, images):
         unreadable += score is None
-        click.echo(f"{found}" if score is None else f"{path}  {found}  score {score:.2f}", err=score is None)
+        click.echo(f"{chosen}" if score is None else f"{path}  {chosen}  score {score:.2f}", err=score is None)
     raise SystemExit(1 if unreadable else 0)
 
 
@@ -247,8 +247,8 @@ def search(name, budget, sampler, trials, pruner, workers, storage, device, trac
         device=device,
         track=track,
     )
-    found = recorded(chosen, budget) if sampler == "grid" else drawn(chosen, budget, sampler, storage)
-    click.echo(table(found, chosen).head(10).to_string())
+    runs = recorded(chosen, budget) if sampler == "grid" else drawn(chosen, budget, sampler, storage)
+    click.echo(table(runs, chosen).head(10).to_string())
     if track:
         click.echo(how_to_look(track))
     click.echo(dashboard(storage))
@@ -277,8 +277,8 @@ def data_status():
 
     click.echo(f"data folder: {data_dir()}")
     for name in SOURCES:
-        found = list(faults(name))
-        click.echo(f"{name:12} {'ready' if not found else f'not ready: {found[0]}'}")
+        missing = list(faults(name))
+        click.echo(f"{name:12} {'ready' if not missing else f'not ready: {missing[0]}'}")
 
 
 @commands.command()

@@ -40,8 +40,8 @@ def _sentence(answer, expected, tolerance, mistakes, hint) -> str:
     if answer is None:
         return "No answer yet: replace None and run the cell again."
     if callable(expected):
-        found = expected(answer)
-        return "Right." if found is True else f"Not yet: {found or hint}"
+        said = expected(answer)
+        return "Right." if said is True else f"Not yet: {said or hint}"
     if isinstance(expected, Real) and not isinstance(answer, Real):
         return f"Not yet: the answer is a number, and this is {type(answer).__name__}."
     if _same(answer, expected, tolerance):

@@ -63,11 +63,11 @@ def open_pictures(folder: str | Path, size: int = 224, *, skip_unreadable: bool 
         DataError: no such folder, unreadable files, an empty class.
         ConfigError: fewer than two classes, or too few photographs of one.
     """
-    found, name = parts(folder), Path(folder).resolve().name
-    train = read_folder(found["train"], size, skip_unreadable=skip_unreadable)
+    folders, name = parts(folder), Path(folder).resolve().name
+    train = read_folder(folders["train"], size, skip_unreadable=skip_unreadable)
     copies = _copies(train)
-    if "val" in found:
-        val = read_folder(found["val"], size, train.classes, skip_unreadable)
+    if "val" in folders:
+        val = read_folder(folders["val"], size, train.classes, skip_unreadable)
         twice = _copies(val)
         copies |= dict(duplicates(train, val))
         here, there = _without(train, copies), _without(val, twice)
@@ -208,9 +208,9 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
     from labkit.plots.answers import confusion as draw
 
     chosen = best(routes)
-    found = predict(chosen.model, pictures.val)
-    counts = confusion(found)
-    matrix = draw(counts, found.classes) if len(found.classes) <= MOST_CLASSES else None
+    predictions = predict(chosen.model, pictures.val)
+    counts = confusion(predictions)
+    matrix = draw(counts, predictions.classes) if len(predictions.classes) <= MOST_CLASSES else None
     page = render(
         "labkit.apps",
         "report.html.jinja",
@@ -223,9 +223,9 @@ def write_report(path: str | Path, pictures: Pictures, routes: Sequence[Route]) 
         notes=pictures.notes,
         confusion=matrix,
         confusion_png=base64.b64encode(matrix.png).decode() if matrix else "",
-        pairs=[pair for pair in most_confused(counts, found.classes, 10) if pair[2]],
-        mistakes=[_mistake(pictures, found, i) for i in worst_mistakes(found, 12)],
-        wrong=len(found.wrong),
+        pairs=[pair for pair in most_confused(counts, predictions.classes, 10) if pair[2]],
+        mistakes=[_mistake(pictures, predictions, i) for i in worst_mistakes(predictions, 12)],
+        wrong=len(predictions.wrong),
     )
     write_atomic(Path(path), page.encode(errors="replace"))  # a file name may hold bytes that are no text
     return Path(path)
@@ -236,7 +236,7 @@ def _counts(data: ImageSet) -> dict[str, int]:
     return dict(zip(data.classes, counts.tolist(), strict=True))
 
 
-def _mistake(pictures: Pictures, found: Predictions, i: int) -> dict:
+def _mistake(pictures: Pictures, predictions: Predictions, i: int) -> dict:
     """Return what the report shows of one wrong answer."""
     from PIL import Image
 
@@ -246,7 +246,7 @@ def _mistake(pictures: Pictures, found: Predictions, i: int) -> dict:
     return {
         "picture": base64.b64encode(buffer.getvalue()).decode(),
         "file": str(where),
-        "true": found.classes[found.labels[i]],
-        "taken": found.classes[found.chosen[i]],
-        "score": float(found.chances[i].max()),
+        "true": predictions.classes[predictions.labels[i]],
+        "taken": predictions.classes[predictions.chosen[i]],
+        "score": float(predictions.chances[i].max()),
     }

@@ -107,10 +107,10 @@ def book(python: Path) -> int:
 
 def build_problems(lines: list[str], root: Path) -> list[str]:
     """Pick the warnings and errors out of a build's output, and add the traceback of each failed notebook."""
-    found = [line.strip() for line in lines if re.search(r"(WARNING|ERROR|CRITICAL): ", line)]
+    problems = [line.strip() for line in lines if re.search(r"(WARNING|ERROR|CRITICAL): ", line)]
     for report in sorted((root / "_build" / "html" / "reports").rglob("*.err.log")):
-        found.append(f"\nNotebook {report.name.removesuffix('.err.log')} failed in this cell:\n{report.read_text()}")
-    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in dict.fromkeys(found)]
+        problems.append(f"\nNotebook {report.name.removesuffix('.err.log')} failed in this cell:\n{report.read_text()}")
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in dict.fromkeys(problems)]
 
 
 class _Page(HTMLParser):

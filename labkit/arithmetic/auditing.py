@@ -246,13 +246,13 @@ def mistakes(expected: Line, sizes: Sequence[int] = ()) -> dict[int, str]:
         usual, rare = _linear_mistakes(expected), _linear_mix_ups(expected, sizes)
     else:
         usual, rare = [], []
-    found = {}
+    causes = {}
     for number, cause in usual:
-        found[number] = f"{found[number]}, or {cause}" if number in found else cause
+        causes[number] = f"{causes[number]}, or {cause}" if number in causes else cause
     for number, cause in rare:  # a number that a usual mistake explains needs no rare one
-        found.setdefault(number, cause)
-    found.pop(expected.count, None)
-    return found
+        causes.setdefault(number, cause)
+    causes.pop(expected.count, None)
+    return causes
 
 
 def _conv_mistakes(line: Line) -> list[tuple[int, str]]:
@@ -287,23 +287,23 @@ def _conv_mix_ups(line: Line, sizes) -> list[tuple[int, str]]:
     a, o = prod(at(layer.kernel_size, axis) for axis in range(axes)), layer.out_channels
     c = line.shape[0] // layer.groups
     bias = o if layer.bias else 0
-    found = []
+    numbers = []
     for side in range(1, 12):
         says = f"takes a kernel of {' × '.join([str(side)] * axes)}"
-        found.append((side**axes * c * o + bias, says))
-        found.append(((side**axes + 1) * c * o, f"{says}, and a bias for each input channel of a kernel"))
+        numbers.append((side**axes * c * o + bias, says))
+        numbers.append(((side**axes + 1) * c * o, f"{says}, and a bias for each input channel of a kernel"))
     for n in sizes:
-        found.append((a * n * o + bias, f"takes {n} input channels in place of {c}"))
-        found.append((a * c * n + (n if bias else 0), f"takes {n} output channels in place of {o}"))
-        found.append((a * c * o + n, f"counts {n} biases; there are {bias}"))
-    return found
+        numbers.append((a * n * o + bias, f"takes {n} input channels in place of {c}"))
+        numbers.append((a * c * n + (n if bias else 0), f"takes {n} output channels in place of {o}"))
+        numbers.append((a * c * o + n, f"counts {n} biases; there are {bias}"))
+    return numbers
 
 
 def _linear_mistakes(line: Line) -> list[tuple[int, str]]:
     """Usual mistakes in counting a fully connected layer of i features in and o out."""
     i, o = line.shape[0], line.layer.out_features
     bias = o if line.layer.bias else 0
-    found = [
+    numbers = [
         (i * o, "forgets the biases, one for each output"),
         (i * o + i, f"counts a bias for each of the {i} inputs, not for each of the {o} outputs"),
         ((i + 1) * o, "counts biases, which this layer does not have"),
@@ -314,10 +314,10 @@ def _linear_mistakes(line: Line) -> list[tuple[int, str]]:
     ]
     channels, *pixels = line.map_shape
     if pixels:
-        found.append((channels * o + bias, "leaves out the pixels of the last map"))
-        found.append((prod(pixels) * o + bias, "leaves out the channels of the last map"))
-        found.append((pixels[0] * channels * o + bias, "takes one side of the last map for its area"))
-    return found
+        numbers.append((channels * o + bias, "leaves out the pixels of the last map"))
+        numbers.append((prod(pixels) * o + bias, "leaves out the channels of the last map"))
+        numbers.append((pixels[0] * channels * o + bias, "takes one side of the last map for its area"))
+    return numbers
 
 
 def _linear_mix_ups(line: Line, sizes) -> list[tuple[int, str]]:
@@ -325,15 +325,15 @@ def _linear_mix_ups(line: Line, sizes) -> list[tuple[int, str]]:
     i, o = line.shape[0], line.layer.out_features
     bias = o if line.layer.bias else 0
     channels, *pixels = line.map_shape
-    found = []
+    numbers = []
     for side in range(1, 2 * max(pixels, default=0) + 1):
         says = f"takes a last map of {' × '.join([str(side)] * len(pixels))} pixels"
-        found.append((side ** len(pixels) * channels * o + bias, says))
+        numbers.append((side ** len(pixels) * channels * o + bias, says))
     for n in sizes:
-        found.append((n * o + bias, f"takes {n} inputs in place of {i}"))
-        found.append((i * n + (n if bias else 0), f"takes {n} outputs in place of {o}"))
-        found.append((i * o + n, f"counts {n} biases; there are {bias}"))
-    return found
+        numbers.append((n * o + bias, f"takes {n} inputs in place of {i}"))
+        numbers.append((i * n + (n if bias else 0), f"takes {n} outputs in place of {o}"))
+        numbers.append((i * o + n, f"counts {n} biases; there are {bias}"))
+    return numbers
 
 
 def _sizes_in(correct: ByHand) -> list[int]:

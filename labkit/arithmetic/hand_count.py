@@ -116,11 +116,11 @@ def by_hand(network="D", input_size: Axes = 224, in_channels: int = 3) -> ByHand
     shape = map_shape = first_shape(input_size, in_channels)
     lines, running = [], 0
     for _, layer in as_layers(network):
-        found = parameters_of(layer, shape)
-        if found.total:
-            running += found.total
-            formula = _with_map(found.formula, shape, map_shape)
-            lines.append(Line(paper_name(layer), formula, found.total, running, layer, shape, map_shape))
+        parts = parameters_of(layer, shape)
+        if parts.total:
+            running += parts.total
+            formula = _with_map(parts.formula, shape, map_shape)
+            lines.append(Line(paper_name(layer), formula, parts.total, running, layer, shape, map_shape))
         shape = layer.out(shape)
         map_shape = map_shape if isinstance(layer, (Flatten, ReLU, Dropout)) and len(shape) == 1 else shape
     return ByHand(tuple(lines))

@@ -195,15 +195,15 @@ def kernels_for(
     """
     size, wanted, dilation = (whole("size", size, 1), whole("wanted", wanted, 1), whole("dilation", dilation, 1))
     kernel_sizes = [whole("kernel_size", k, 1) for k in kernel_sizes]
-    found = []
+    settings = []
     for stride in (whole("stride", s, 1) for s in strides):
         for kernel_size in kernel_sizes:
             reach = _reach(kernel_size, dilation)
             for padding in range(reach // 2 + 1):
                 fits = reach <= size + 2 * padding
                 if fits and conv_out(size, kernel_size, stride, padding, dilation) == wanted:
-                    found.append(Setting(kernel_size, stride, padding))
-    return found
+                    settings.append(Setting(kernel_size, stride, padding))
+    return settings
 
 
 def _each_axis(rule: Callable[..., int], **settings) -> Any:

@@ -127,13 +127,13 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
         p, work = parameters_of(layer, shape).total, multiply_adds_of(layer, shape)
         rows.append(TraceRow(name, layer, out, p, work, _written(layer, out), seen))
         shape = out
-    found = Trace(tuple(rows), in_shape)
-    if is_module(model_or_layers) and found.parameters != count(model_or_layers).total:
+    traced = Trace(tuple(rows), in_shape)
+    if is_module(model_or_layers) and traced.parameters != count(model_or_layers).total:
         raise ConfigError(
             "Two layers of this model share parameters, which a chain of layers cannot show. "
             "Use labkit.summary(model, size)."
         )
-    return found
+    return traced
 
 
 def smallest_input(model_or_layers, in_channels: int = 3, axes: int = 2) -> int | None:

@@ -39,8 +39,8 @@ def compare_source(source: str):
 def counted() -> list[tuple[str, str, str, str, str]]:
     """Return layer, figure, reported, right and verdict for each figure of the first source's count of VGG-D."""
     said = reports.reported("uchile", "vgg_d")
-    found = audit(said["lines"], said["total"], size_bytes=said["bytes"], mebibytes=said["mebibytes"])
-    right = found.correct
+    audited = audit(said["lines"], said["total"], size_bytes=said["bytes"], mebibytes=said["mebibytes"])
+    right = audited.correct
     rows: list[tuple] = [
         (f"{number} {name}", "parameters", value, line.count)
         for number, ((name, _, value), line) in enumerate(zip(said["lines"], right.lines, strict=True), 1)

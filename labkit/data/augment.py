@@ -377,8 +377,8 @@ def perspective_grid(moved: Tensor, origin: Tensor, size) -> Tensor:
     columns = torch.arange(width, device=x.device, dtype=x.dtype) - (width - 1) / 2
     places = torch.cartesian_prod(rows, columns).flip(1)  # (H * W, 2), x and y
     matrix = F.pad(a, (0, 1), value=1.0).view(-1, 3, 3)
-    found = F.pad(places, (0, 1), value=1.0) @ matrix.mT  # (B, H * W, 3)
-    grid = found[..., :2] / found[..., 2:] * torch.tensor([2 / width, 2 / height], device=x.device)
+    rays = F.pad(places, (0, 1), value=1.0) @ matrix.mT  # (B, H * W, 3)
+    grid = rays[..., :2] / rays[..., 2:] * torch.tensor([2 / width, 2 / height], device=x.device)
     return grid.view(-1, height, width, 2)
 
 

@@ -130,9 +130,9 @@ def faults(name: str, root: Path | None = None) -> Iterator[str]:
         elif (got := calculate_md5(path)) != md5:
             yield f"{path} is damaged ({path.stat().st_size:,} bytes, md5 {got}, expected md5 {md5})"
     for part, least in wanted.counts.items():
-        found = len(list((folder / part).glob("*.*")))
-        if found < least:
-            yield f"{folder / part} holds {found} photographs, expected {least}"
+        there = len(list((folder / part).glob("*.*")))
+        if there < least:
+            yield f"{folder / part} holds {there} photographs, expected {least}"
 
 
 def require(name: str) -> Path:
@@ -142,9 +142,9 @@ def require(name: str) -> Path:
         DataError: names each faulty file, and the archive's name, size, md5 and the place to put it by hand.
     """
     root = data_dir()
-    found = list(faults(name, root))
-    if found:
-        raise DataError(f"The data set {name} is not ready: {'; '.join(found)}.\n{_by_hand(name, root)}")
+    wrong = list(faults(name, root))
+    if wrong:
+        raise DataError(f"The data set {name} is not ready: {'; '.join(wrong)}.\n{_by_hand(name, root)}")
     return root
 
 
@@ -184,9 +184,9 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), root: Path | None = None) ->
     for archive in wanted.archives:
         path = download(archive, target, mirrors)
         extract_archive(str(path), str(target))
-    found = list(faults(name, root))
-    if found:
-        raise DataError(f"{name} was unpacked, but {'; '.join(found)}. Delete {root / wanted.folder} and retry.")
+    wrong = list(faults(name, root))
+    if wrong:
+        raise DataError(f"{name} was unpacked, but {'; '.join(wrong)}. Delete {root / wanted.folder} and retry.")
     return root
 
 

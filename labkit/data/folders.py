@@ -177,12 +177,12 @@ def read_folder(
         ConfigError: a size out of range.
     """
     folder, size = _without_parts(_existing(folder)), whole("size", size, 1)
-    found = {sub.name: _photographs(sub) for sub in _subfolders(folder)}
-    names = tuple(found) if classes is None else tuple(classes)
-    images, labels, files, unreadable = _read_all(found, names, size)
-    problems = _layout_problems(folder, found, names)
-    emptied = [name for label, name in enumerate(names) if found.get(name) and label not in labels]
-    problems += [f"None of the {len(found[name])} photographs of the class {name} can be read." for name in emptied]
+    by_class = {sub.name: _photographs(sub) for sub in _subfolders(folder)}
+    names = tuple(by_class) if classes is None else tuple(classes)
+    images, labels, files, unreadable = _read_all(by_class, names, size)
+    problems = _layout_problems(folder, by_class, names)
+    emptied = [name for label, name in enumerate(names) if by_class.get(name) and label not in labels]
+    problems += [f"None of the {len(by_class[name])} photographs of the class {name} can be read." for name in emptied]
     if unreadable and (emptied or not skip_unreadable):
         problems += [*unreadable, MEND]
     if problems:
@@ -190,11 +190,11 @@ def read_folder(
     return Photos(torch.stack(images), torch.tensor(labels), names, tuple(files), tuple(unreadable))
 
 
-def _read_all(found: dict[str, list[Path]], classes: tuple[str, ...], size: int):
+def _read_all(by_class: dict[str, list[Path]], classes: tuple[str, ...], size: int):
     """Return the images, labels and files that could be read, and a sentence for each that could not: four lists."""
     images, labels, files, unreadable = [], [], [], []
     for label, name in enumerate(classes):
-        for path in found.get(name, []):  # that a class is missing is told by `_layout_problems`
+        for path in by_class.get(name, []):  # that a class is missing is told by `_layout_problems`
             try:
                 images.append(_read(path, size))
             except _Unreadable as error:
@@ -215,18 +215,18 @@ def _without_parts(folder: Path) -> Path:
     return folder
 
 
-def _layout_problems(folder: Path, found: dict[str, list[Path]], classes: tuple[str, ...]) -> list[str]:
+def _layout_problems(folder: Path, by_class: dict[str, list[Path]], classes: tuple[str, ...]) -> list[str]:
     """Return one sentence for each thing that is wrong with the class folders."""
     problems = []
-    if len(found) < 2:
+    if len(by_class) < 2:
         problems.append(
-            f"Class folders found: {', '.join(found) or 'none'}; expected at least two. "
+            f"Class folders found: {', '.join(by_class) or 'none'}; expected at least two. "
             "Put the photographs of each class into a folder of their own."
         )
     for name in classes:
-        if name not in found:
+        if name not in by_class:
             problems.append(f"The class folder {name} is missing; expected {', '.join(classes)}. Add {folder / name}.")
-    for name, files in found.items():
+    for name, files in by_class.items():
         if name not in classes:
             problems.append(f"The class folder {name} is one too many; expected {', '.join(classes)}. Move it away.")
         if not files:
@@ -322,15 +322,15 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _photographs(folder: Path) -> list[Path]:
     """Return the files below a folder that are named as photographs, in the order of their paths."""
-    found = []
+    photographs = []
     for path in folder.rglob("*"):
         hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
         if path.suffix.lower() in EXTENSIONS and not hidden and not path.is_dir():
-            found.append(path)
-    return sorted(found, key=Path.as_posix)  # as text, so that Windows has the same order
+            photographs.append(path)
+    return sorted(photographs, key=Path.as_posix)  # as text, so that Windows has the same order
 
 
 def _part(folder: Path, names: tuple[str, ...]) -> Path | None:
     """Return the first sub-folder that has one of `names`, in upper or lower case."""
-    found = {sub.name.lower(): sub for sub in _subfolders(folder)}
-    return next((found[name] for name in names if name in found), None)
+    subfolders = {sub.name.lower(): sub for sub in _subfolders(folder)}
+    return next((subfolders[name] for name in names if name in subfolders), None)

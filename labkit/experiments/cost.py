@@ -202,10 +202,10 @@ def not_trained(lab: str, name: str, epochs: int) -> str:
         name: of the step, that of the arm.
         epochs: of one run.
     """
-    found = [cost for cost in recorded(lab) if cost.name == name]
-    if not found:
+    costs = [cost for cost in recorded(lab) if cost.name == name]
+    if not costs:
         return "not run"
-    hours = median(cost.minutes_per_epoch for cost in found) * epochs / 60
+    hours = median(cost.minutes_per_epoch for cost in costs) * epochs / 60
     return f"not trained here: {hours:.1f} h a run, extrapolated"  # a table's cell cuts off what is longer than 50
 
 
@@ -219,8 +219,8 @@ def values(lab: str, name: str, quantity: str) -> list[float]:
     """
     if quantity not in QUANTITIES:
         raise unknown("quantity of a step", quantity, QUANTITIES)
-    found = [getattr(cost, quantity) for cost in recorded(lab) if cost.name == name]
-    return [value for value in found if value is not None]
+    measured = [getattr(cost, quantity) for cost in recorded(lab) if cost.name == name]
+    return [value for value in measured if value is not None]
 
 
 def table(lab: str, names: Iterable[str]):

@@ -233,14 +233,14 @@ class Lab:
             budget: "quick" or "full".
             arms: only the runs of these; default: of all.
         """
-        found = []
+        finished = []
         for planned in self.plan(budget, seeds=1, arms=arms):
             run = self._owner(planned)
             first = ledger.record_path(run.lab, run.arm, budget, 0)
             known = [ledger.read(path) for path in first.parent.glob(first.name.replace("-seed-0", "-seed-*"))]
             fits = [one for one in known if one.finished and one.arm == run.arm and same_training(one, run)]
-            found += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
-        return sorted(found, key=lambda run: run.seed)  # stable: the arms stay in their order
+            finished += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
+        return sorted(finished, key=lambda run: run.seed)  # stable: the arms stay in their order
 
     def mean(self, metric: str, arm: str, budget: str = "full", epoch: int | None = None) -> statistics.Summary:
         """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any.
@@ -340,13 +340,13 @@ class Lab:
             raise unknown(f"arm of {self.name}", against, [arm.name for arm in self.arms])
         runs, rows = self.recorded(budget), []
         for arm in self.arms:
-            found, same = statistics.paired(runs, metric, arm.name, against), arm.name == against
+            gaps, same = statistics.paired(runs, metric, arm.name, against), arm.name == against
             rows.append(
                 {
                     "arm": arm.name,
                     metric: _shown(_values(runs, arm.name, metric, None), False),
-                    f"difference from {against}": "–" if same else statistics.measured(found),
-                    "seen": "–" if same else statistics.judge(metric, found),
+                    f"difference from {against}": "–" if same else statistics.measured(gaps),
+                    "seen": "–" if same else statistics.judge(metric, gaps),
                 }
             )
         return pd.DataFrame(rows).set_index("arm")

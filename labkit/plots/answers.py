@@ -66,7 +66,7 @@ def confusion(counts, classes: Sequence[str], title: str = "") -> Picture:
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     figure.tight_layout()
     return Picture(
-        figure, f"Table of {len(classes)} true by {len(classes)} chosen classes. {_sentence(title)}{head}. {said}"
+        figure, f"Table of {len(classes)} true by {len(classes)} chosen classes. {sentence(title)}{head}. {said}"
     )
 
 
@@ -139,7 +139,7 @@ def mistakes(data: ImageSet, predictions, index, title: str = "") -> Picture:
     edges = {"bottom": below / height, "top": 1 - 0.36 / height, "hspace": below / 0.87}
     figure.subplots_adjust(left=0.015, right=0.985, wspace=0.08, **edges)
     listed = "; ".join(words.replace("\N{NO-BREAK SPACE}", " ") for words in said)
-    return Picture(figure, f"{len(index)} images with true → chosen class and its chance. {_sentence(title)}{listed}.")
+    return Picture(figure, f"{len(index)} images with true → chosen class and its chance. {sentence(title)}{listed}.")
 
 
 def _caption(predictions, i: int) -> str:
@@ -221,7 +221,7 @@ def planes(parts: Sequence[dict], classes: Sequence[str], title: str = "") -> Pi
     for axes, part in zip(grid.flat, parts, strict=False) if _short(classes) else ():
         _write_names(axes, *check_plane(part["points"], part["labels"], classes), classes, 11)
     names = ", ".join(classes[int(label)] for label in sorted(handles))
-    return Picture(figure, f"{len(parts)} planes of points of {names}. {_sentence(title)}{' '.join(said)}")
+    return Picture(figure, f"{len(parts)} planes of points of {names}. {sentence(title)}{' '.join(said)}")
 
 
 def recorded_planes(runs: Sequence[Run], classes: Sequence[str], title: str = "") -> Picture:
@@ -293,10 +293,10 @@ def check_plane(points, labels, classes):
 
 def say_plane(points, labels, classes, title: str, line, score: str) -> str:
     """Return what a plane shows in words: how many points, which classes lie nearest, the line, the score."""
-    found = medians(points, labels)
-    parts = [f"{_sentence(title)}{len(points):,} points of {len(found)} classes."]
-    if len(found) > 2:
-        one, other = min(combinations(found, 2), key=lambda pair: np.linalg.norm(found[pair[0]] - found[pair[1]]))
+    centres = medians(points, labels)
+    parts = [f"{sentence(title)}{len(points):,} points of {len(centres)} classes."]
+    if len(centres) > 2:
+        one, other = min(combinations(centres, 2), key=lambda pair: np.linalg.norm(centres[pair[0]] - centres[pair[1]]))
         parts.append(f"The medians of {classes[one]} and {classes[other]} lie nearest to each other.")
     if line is not None:
         parts.append(f"A straight line has {line.errors} of {len(points):,} on the wrong side.")
@@ -348,10 +348,10 @@ def _write_names(axes, points, labels, classes, size: float) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.apply_aspect()
-    found = medians(points, labels)
+    centres = medians(points, labels)
     letter = np.ptp(axes.get_xlim()) / (axes.bbox.width / axes.figure.dpi) * 0.0095 * size  # a bold one
-    names = [classes[label] for label in found]
-    for label, name, place in zip(found, names, spread(found.values(), names, letter), strict=True):
+    names = [classes[label] for label in centres]
+    for label, name, place in zip(centres, names, spread(centres.values(), names, letter), strict=True):
         dark = [0.65 * part for part in to_rgb(COLOURS[label])]
         axes.text(
             *place,
@@ -403,7 +403,7 @@ def learning_curve(counts: Sequence[int], accuracies: dict[str, dict[int, list[f
     Raises:
         ConfigError: more methods than colours, or a count that is no tick.
     """
-    accuracies = {name: {n: found for n, found in row.items() if len(found)} for name, row in accuracies.items()}
+    accuracies = {name: {n: values for n, values in row.items() if len(values)} for name, row in accuracies.items()}
     accuracies = {name: row for name, row in accuracies.items() if row}
     if not accuracies:
         return not_run(title)
@@ -422,11 +422,11 @@ def learning_curve(counts: Sequence[int], accuracies: dict[str, dict[int, list[f
     axes.minorticks_off()
     axes.set(xlabel="labelled images a class (log scale)", ylabel=UNITS["acc"])
     label_ends(axes, ends)
-    seeds = sorted({len(found) for row in accuracies.values() for found in row.values()})
+    seeds = sorted({len(values) for row in accuracies.values() for values in row.values()})
     head = "one seed" if seeds == [1] else f"mean of {' or '.join(map(str, seeds))} seeds, band ± 1 sd"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     return Picture(
-        figure, f"Line chart of {UNITS['acc']} over labelled images a class. {_sentence(title)}{' '.join(said)}"
+        figure, f"Line chart of {UNITS['acc']} over labelled images a class. {sentence(title)}{' '.join(said)}"
     )
 
 
@@ -468,7 +468,8 @@ def _says(text: str) -> Picture:
     return Picture(figure, f"{text}.")
 
 
-def _sentence(title: str) -> str:
+def sentence(title: str) -> str:
+    """Return a title as the sentence of an alternative text; nothing where there is none."""
     return f"{title}. " if title else ""
 
 

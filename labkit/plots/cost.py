@@ -40,11 +40,11 @@ def trade_off(runs: Sequence[Run], title: str = "") -> Picture:
     axes.margins(x=0.15)
     said, points = [], []
     for arm, colour in colours(runs).items():
-        found = summarise([run.value("val_acc") for run in runs if run.arm == arm])
+        accuracy = summarise([run.value("val_acc") for run in runs if run.arm == arm])
         work = next(run.value("multiply_adds") for run in runs if run.arm == arm) / 1e6
-        axes.errorbar(work, found.mean, yerr=found.sd or None, fmt="o", color=colour, capsize=3)
-        points.append((work, found.mean, arm, colour))
-        said.append(f"{arm}: {plus_minus(found.mean, found.sd)} at {work:,.1f} million.")
+        axes.errorbar(work, accuracy.mean, yerr=accuracy.sd or None, fmt="o", color=colour, capsize=3)
+        points.append((work, accuracy.mean, arm, colour))
+        said.append(f"{arm}: {plus_minus(accuracy.mean, accuracy.sd)} at {work:,.1f} million.")
     head = f"{images}, {seeds_of(runs).replace('band', 'whisker')}"
     axes.set_title(f"{title}\n{head}" if title else head, loc="left", fontsize=10)
     axes.set_xlabel("multiply-adds of an image (millions, log scale)")

@@ -107,10 +107,10 @@ def _figure(points, labels, classes: Sequence[str], words: Sequence[str]) -> dic
     from plotly import graph_objects as go
 
     figure = go.Figure(layout=_layout())
-    found = medians(points, labels)
+    centres = medians(points, labels)
     letter = 8 * max(np.ptp(points, axis=0) / (680, 340))  # of 8 pixels, in a plot as wide as a page
-    places = spread(found.values(), [classes[int(label)] for label in found], letter)
-    for label, (x, y) in zip(found, places, strict=True):
+    places = spread(centres.values(), [classes[int(label)] for label in centres], letter)
+    for label, (x, y) in zip(centres, places, strict=True):
         ours = np.flatnonzero(labels == label)
         name = html.escape(classes[int(label)], quote=False)
         group = {"name": name, "legendgroup": str(label)}

@@ -116,16 +116,16 @@ def feature_maps(model: nn.Module, X: Tensor, columns: int = 8) -> Picture:
                 maps.append(x[0].cpu())  # (channels, h, w)
     figure, grid = pyplot.subplots(len(maps), columns + 1, figsize=(WIDTH, 0.4 + 0.92 * len(maps)), squeeze=False)
     said = []
-    for row, (axes_row, found) in enumerate(zip(grid, maps, strict=True), 1):
+    for row, (axes_row, block) in enumerate(zip(grid, maps, strict=True), 1):
         for axes in axes_row:
             axes.set_axis_off()
-        order = found.amax(dim=(1, 2)).argsort(descending=True)[:columns]
+        order = block.amax(dim=(1, 2)).argsort(descending=True)[:columns]
         for axes, index in zip(axes_row[1:], order, strict=False):
-            axes.imshow(found[index].numpy(), cmap="viridis")
-        size = f"{len(found)} maps of {found.shape[1]} × {found.shape[2]}"
+            axes.imshow(block[index].numpy(), cmap="viridis")
+        size = f"{len(block)} maps of {block.shape[1]} × {block.shape[2]}"
         axes_row[1].set_title(f"block {row}: {size}, the strongest {len(order)}", fontsize=8, loc="left")
         said.append(
-            f"block {row} has {size.replace('×', 'x')}, {(found == 0).float().mean():.0%} of their numbers zero"
+            f"block {row} has {size.replace('×', 'x')}, {(block == 0).float().mean():.0%} of their numbers zero"
         )
     picture = X[0].cpu()
     show(grid[0, 0], ((picture - picture.min()) / (picture.max() - picture.min()) * 255).byte())
@@ -156,9 +156,9 @@ def class_maps(model: nn.Module, data: ImageSet, mean_std=None) -> Picture:
         maps = class_maps(X).cpu()  # (B, num_classes, h, w)
     figure, grid = pyplot.subplots(2, len(data), figsize=(WIDTH, 2.6), squeeze=False)
     said = []
-    for column, (image, found, label) in enumerate(zip(data.images, maps, labels.tolist(), strict=True)):
-        chosen = int(found.mean(dim=(1, 2)).argmax())
-        seen = found[chosen]  # (h, w)
+    for column, (image, maps_of_image, label) in enumerate(zip(data.images, maps, labels.tolist(), strict=True)):
+        chosen = int(maps_of_image.mean(dim=(1, 2)).argmax())
+        seen = maps_of_image[chosen]  # (h, w)
         height, width = seen.shape
         for axes in grid[:, column]:
             show(axes, image)

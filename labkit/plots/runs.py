@@ -71,13 +71,13 @@ def colours(runs: Sequence[Run]) -> dict[str, str]:
     if len(arms) > len(PALETTE):
         raise ConfigError(f"A figure shows at most {len(PALETTE)} arms, got {len(arms)}. Draw some of them.")
     order = [arm.name for arm in LABS[runs[0].lab].arms] if runs[0].lab in LABS else arms
-    found = {}
+    chosen = {}
     for arm in arms:
-        place = order.index(arm) if arm in order else len(found)
-        while PALETTE[place % len(PALETTE)] in found.values():  # a lab may have more arms than there are colours
+        place = order.index(arm) if arm in order else len(chosen)
+        while PALETTE[place % len(PALETTE)] in chosen.values():  # a lab may have more arms than there are colours
             place += 1
-        found[arm] = PALETTE[place % len(PALETTE)]
-    return found
+        chosen[arm] = PALETTE[place % len(PALETTE)]
+    return chosen
 
 
 def _draw_arm(axes, runs, arm, quantity, colour, parts, over, ends) -> str:
@@ -154,8 +154,8 @@ def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pict
         raise ConfigError("bars needs at least one name, and at least one value for each name.")
     figure, axes = canvas(height=0.9 + 0.5 * len(values))
     said = []
-    for place, (name, found) in enumerate(values.items()):
-        mean, sd = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    for place, (name, numbers) in enumerate(values.items()):
+        mean, sd = float(np.mean(numbers)), float(np.std(numbers, ddof=1)) if len(numbers) > 1 else 0.0
         axes.barh(place, mean, color=PALETTE[place % len(PALETTE)], height=0.6, xerr=sd or None, capsize=3)
         text = plus_minus(mean, sd)
         axes.text(mean + sd, place, f"    {text}", va="center", fontsize=9)
@@ -178,19 +178,19 @@ def intervals(differences: dict[str, Sequence[float]], axis: str, title: str = "
         axis: what they are, with the unit.
         title: what stands above.
     """
-    differences = {name: found for name, found in differences.items() if len(found) > 1}
+    differences = {name: gaps for name, gaps in differences.items() if len(gaps) > 1}
     if not differences:
         return not_run(title)
     figure, axes = canvas(height=1.0 + 0.36 * len(differences))
     said = []
     axes.axvline(0, color="#333333", linewidth=1)
-    for place, (name, found) in enumerate(differences.items()):
-        mean, (low, high) = float(np.mean(found)), interval(list(found))
+    for place, (name, gaps) in enumerate(differences.items()):
+        mean, (low, high) = float(np.mean(gaps)), interval(list(gaps))
         sure = low > 0 or high < 0
         colour = PALETTE[0] if sure else "#777777"
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
         axes.plot(mean, place, "o", color=colour if sure else "white", markeredgecolor=colour, markersize=7)
-        said.append(f"{name} {mean:+.3f}, from {low:+.3f} to {high:+.3f} (n = {len(found)})")
+        said.append(f"{name} {mean:+.3f}, from {low:+.3f} to {high:+.3f} (n = {len(gaps)})")
     axes.set_yticks(range(len(differences)), list(differences))
     axes.invert_yaxis()
     axes.set_xlabel(axis)

@@ -227,7 +227,7 @@ def heat_map(runs: Sequence[Run], search: Search, down: str, across: str, title:
     for run, point in zip(runs, points, strict=True):
         cells.setdefault((rows.index(_text(point[down])), columns.index(_text(point[across]))), []).append(run)
     figure, axes = pyplot.subplots(figsize=(WIDTH, 1.3 + 0.5 * len(rows)))
-    marks = {place: _mark(found, search) for place, found in cells.items()}
+    marks = {place: _mark(inside, search) for place, inside in cells.items()}
     values = np.full((len(rows), len(columns)), np.nan)
     for place, (value, mark) in marks.items():
         values[place] = np.nan if mark == "diverged" else value
@@ -250,11 +250,11 @@ def heat_map(runs: Sequence[Run], search: Search, down: str, across: str, title:
 
 def _mark(runs: Sequence[Run], search: Search) -> tuple[float, str]:
     """Return what a cell reached, and whether that is "diverged", "chance" or neither."""
-    if not (found := best(runs, search)):
+    if not (ranked := best(runs, search)):
         return math.nan, "diverged"
-    value = found[0].value(search.metric)
-    count, classes = found[0].data["val"]["images"], found[0].model["num_classes"]
-    right = round(found[0].value("val_acc") * count)
+    value = ranked[0].value(search.metric)
+    count, classes = ranked[0].data["val"]["images"], ranked[0].model["num_classes"]
+    right = round(ranked[0].value("val_acc") * count)
     return value, "chance" if wilson(right, count)[0] <= 1 / classes else ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.base.errors import ConfigError
+from labkit.plots.answers import sentence
 from labkit.plots.base import PALETTE, Picture, canvas
 
 
@@ -21,12 +22,12 @@ def range_test(tests: dict[str, Sequence[tuple[float, float]]], title: str = "")
     Raises:
         ConfigError: no test, or an empty one.
     """
-    if not tests or not all(tests.values()):
-        raise ConfigError("range_test draws one or more tests with at least one step each.")
+    if not 1 <= len(tests) <= len(PALETTE) or not all(tests.values()):
+        raise ConfigError(f"range_test draws 1 to {len(PALETTE)} tests with at least one step each.")
     figure, axes = canvas()
     said = []
-    for (name, found), colour in zip(tests.items(), PALETTE, strict=False):
-        rates, losses = np.array(found).T
+    for (name, steps), colour in zip(tests.items(), PALETTE, strict=False):
+        rates, losses = np.array(steps).T
         axes.plot(rates, losses, color=colour, linewidth=1.8, label=name)
         best = int(losses.argmin())
         axes.plot(rates[best], losses[best], "o", color=colour, markersize=7, markeredgecolor="white")
@@ -35,13 +36,13 @@ def range_test(tests: dict[str, Sequence[tuple[float, float]]], title: str = "")
             f"{losses[-1]:.2f} at {rates[-1]:.1g}."
         )
     axes.set_xscale("log")
-    axes.set_ylim(0, 2 * max(found[0][1] for found in tests.values()))  # what has blown up leaves the figure
+    axes.set_ylim(0, 2 * max(steps[0][1] for steps in tests.values()))  # what has blown up leaves the figure
     axes.legend(fontsize=9, frameon=False)
     axes.set_xlabel("learning rate (log scale)")
     axes.set_ylabel("loss before the step (nats per image)")
     axes.set_title(title, loc="left", fontsize=10)
     figure.tight_layout()
-    return Picture(figure, f"Line chart of the loss over the learning rate. {title}. {' '.join(said)}")
+    return Picture(figure, f"Line chart of the loss over the learning rate. {sentence(title)}{' '.join(said)}")
 
 
 def gradient_flow(flows: dict[str, Sequence[float]], title: str = "") -> Picture:
@@ -54,12 +55,12 @@ def gradient_flow(flows: dict[str, Sequence[float]], title: str = "") -> Picture
     Raises:
         ConfigError: no network, or one without layers.
     """
-    if not flows or not all(len(found) for found in flows.values()):
-        raise ConfigError("gradient_flow draws one or more networks with at least one layer each.")
+    if not 1 <= len(flows) <= len(PALETTE) or not all(len(norms) for norms in flows.values()):
+        raise ConfigError(f"gradient_flow draws 1 to {len(PALETTE)} networks with at least one layer each.")
     figure, axes = canvas()
     said = []
-    for (name, found), colour in zip(flows.items(), PALETTE, strict=False):
-        sizes = np.maximum(np.array(found, dtype=float), 1e-20)  # a log scale has no place for zero
+    for (name, norms), colour in zip(flows.items(), PALETTE, strict=False):
+        sizes = np.maximum(np.array(norms, dtype=float), 1e-20)  # a log scale has no place for zero
         place = np.arange(1, len(sizes) + 1)
         axes.plot(place, sizes, "o-", color=colour, linewidth=1.8, markersize=4, label=name)
         said.append(f"{name}: first layer {sizes[0]:.1e}, last layer {sizes[-1]:.1e}.")
@@ -69,4 +70,4 @@ def gradient_flow(flows: dict[str, Sequence[float]], title: str = "") -> Picture
     axes.set_ylabel("root mean square gradient (log scale)")
     axes.set_title(title, loc="left", fontsize=10)
     figure.tight_layout()
-    return Picture(figure, f"Line chart of the size of the gradient over the layers. {title}. {' '.join(said)}")
+    return Picture(figure, f"Line chart of the size of the gradient over the layers. {sentence(title)}{' '.join(said)}")

@@ -226,13 +226,13 @@ def by_value(runs: Iterable[Run], search: Search, dimension: str) -> list[Run]:
     So `labkit.statistics.paired` compares two values of the dimension at equal settings of all others. Of a point that
     was repeated over seeds only seed 0 counts. Introduced in lab 14.
     """
-    known, found = {}, []
+    known, chosen = {}, []
     for run in runs:
         if run.seed == 0:
             point = search.point_of(run)
             arm = f"{short(dimension)}={point.pop(dimension)}"
-            found.append(replace(run, arm=arm, seed=known.setdefault(point_name(point), len(known))))
-    return found
+            chosen.append(replace(run, arm=arm, seed=known.setdefault(point_name(point), len(known))))
+    return chosen
 
 
 @dataclass(frozen=True)

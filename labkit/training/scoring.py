@@ -69,5 +69,5 @@ def score(
     if shared:
         distributed.add_up(loss, counts)
     counts = counts.long().view(classes, classes)  # (true class, predicted class)
-    found = {"loss": loss.item() / len(batches.data), "acc": counts.trace().item() / len(batches.data)}
-    return found | ({"confusion": counts.tolist()} if confusion else {})
+    scores = {"loss": loss.item() / len(batches.data), "acc": counts.trace().item() / len(batches.data)}
+    return scores | ({"confusion": counts.tolist()} if confusion else {})

@@ -64,11 +64,20 @@ def test_each_figure_is_a_png_of_one_size(picture):
 
 @pytest.mark.parametrize("tests", [{}, {"adam": []}, {"adam": TESTS["adam"], "sgd": []}])
 def test_a_range_test_without_steps_is_refused(tests):
-    with pytest.raises(ConfigError, match="range_test draws one or more tests with at least one step each"):
+    with pytest.raises(ConfigError, match="range_test draws 1 to 8 tests with at least one step each"):
         range_test(tests)
 
 
 @pytest.mark.parametrize("flows", [{}, {"relu": []}, {"relu": FLOWS["relu"], "none": []}])
 def test_a_flow_without_layers_is_refused(flows):
-    with pytest.raises(ConfigError, match="gradient_flow draws one or more networks with at least one layer each"):
+    with pytest.raises(ConfigError, match="gradient_flow draws 1 to 8 networks with at least one layer each"):
         gradient_flow(flows)
+
+
+def test_a_figure_has_no_more_lines_than_colours_and_no_title_leaves_no_gap():
+    nine = {str(number): [(0.1, 2.0), (0.2, 1.0)] for number in range(9)}
+    with pytest.raises(ConfigError, match="draws 1 to 8 tests"):
+        range_test(nine)
+    assert range_test({"adam": nine["0"]}).alt.startswith(
+        "Line chart of the loss over the learning rate. adam: 2.00 at 0.1"
+    )
