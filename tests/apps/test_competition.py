@@ -126,9 +126,16 @@ def test_a_file_as_it_should_be_has_no_faults(tmp_path):
         ("id,label\na,4\nb,-1\nc,1.0\nd,\n", ["4 labels are no class from 0 to 3, such as '4'."]),
         ("id,label\na,3\nb,cat\nc,0\nd,0\n", ["1 labels are no class from 0 to 3, such as 'cat'."]),
         ("id,label\na,0\nc,0\nb,0\nd,0\n", ["The ids are not in the order of the sample, from row 3 on."]),
-        ("a,0\nc,0\nb,9\n", ["The header is a,0, expected id,label.", "2 ids are missing: a, d.", "1 labels are no class from 0 to 3, such as '9'."]),
+        (
+            "a,0\nc,0\nb,9\n",
+            [
+                "The header is a,0, expected id,label.",
+                "2 ids are missing: a, d.",
+                "1 labels are no class from 0 to 3, such as '9'.",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_fault_is_one_sentence(tmp_path, text, faults):
     (tmp_path / "mine.csv").write_text(text)
     assert check_submission(tmp_path / "mine.csv", SAMPLE, 4) == faults
