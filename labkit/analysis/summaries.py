@@ -19,6 +19,7 @@ from labkit.arithmetic.memory import Memory, training_memory
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
 from labkit.base.tables import Table
+from labkit.training.scoring import evaluating
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -137,7 +138,7 @@ def summary(model: nn.Module, size, batch_size: int = 1, device=None, dtype: tor
     where = home if runner is model else place
     inputs = [torch.zeros(batch_size, *shape, device=where, dtype=dtype) for shape in shapes]
     calls = []
-    with _evaluating(runner), _hooked(runner, calls), torch.no_grad():
+    with evaluating(runner), _hooked(runner, calls):
         try:
             runner(*inputs)
         except (RuntimeError, TypeError, ValueError) as error:
@@ -153,18 +154,6 @@ def _shape(size) -> tuple[int, ...]:
     if not isinstance(size, tuple):
         raise ConfigError(f"size must be a tuple, such as (3, 32, 32), or a list of tuples; got {size!r}.")
     return tuple(whole("size", n, 1) for n in size)
-
-
-@contextmanager
-def _evaluating(model: nn.Module):
-    """Set every part of a model to evaluation, and back to what each was before."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
 
 
 @contextmanager
@@ -250,8 +239,6 @@ def multiply_adds(model: nn.Module, shape: Sequence[int]) -> int:
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    was_training = model.training
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval()(torch.zeros(1, *shape))
-    model.train(was_training)
+    with evaluating(model), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, *shape))
     return counter.get_total_flops() // 2  # a multiplication and an addition are two

@@ -9,7 +9,7 @@ import torchvision
 from torch import nn
 
 import labkit
-from labkit.analysis.summaries import summary
+from labkit.analysis.summaries import multiply_adds, summary
 from labkit.arithmetic.tracing import trace
 from labkit.base.errors import ConfigError
 
@@ -188,6 +188,13 @@ def test_the_model_and_the_random_numbers_are_left_as_they_were():
     assert torch.equal(seed, torch.get_rng_state())
     assert hooks_of(model) == 1  # the one that was there
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_counting_work_leaves_each_part_in_its_mode():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(0.5))
+    net[1].eval()  # frozen by a student, within a network that trains
+    assert multiply_adds(net, (3, 8, 8)) == 27 * 4 * 36
+    assert [part.training for part in net.modules()] == [True, True, False]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyError, KeyboardInterrupt])
