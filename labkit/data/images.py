@@ -336,16 +336,8 @@ class Batches:
             yield self._normalized(X), labels[index]
 
     def _normalized(self, X: Tensor) -> Tensor:
-        """Return a batch normalised and laid out for convolutions, a part at a time."""
-        out = torch.empty_like(X, dtype=torch.float32, memory_format=memory_format(X.device))
+        """Return a batch normalised, a part at a time."""
+        out = torch.empty_like(X, dtype=torch.float32)
         for part, place in zip(X.split(CHUNK), out.split(CHUNK), strict=True):
             place.copy_(self.normalize(part))
         return out
-
-
-def memory_format(device: torch.device) -> torch.memory_format:
-    """Return how (B, C, H, W) should lie in memory: channels last is faster for convolutions on cpu and cuda.
-
-    It changes neither shapes nor results, only the order of the bytes.
-    """
-    return torch.contiguous_format if device.type == "mps" else torch.channels_last

@@ -115,7 +115,6 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
     """Measure in this process, which is thrown away afterwards: its peak of memory belongs to this network alone."""
     import torch
 
-    from labkit.data.images import memory_format
     from labkit.experiments.energy import joules, spent
     from labkit.experiments.execute import describe_device, peak_memory, versions
     from labkit.models import build
@@ -126,7 +125,6 @@ def _measure_here(step: Step, steps: int, device: str | None) -> StepCost:
     where = pick_device(device)
     torch.manual_seed(0)
     X = torch.randn(step.batch_size, 3, step.image_size, step.image_size, device=where)  # (B, C, H, W)
-    X = X.contiguous(memory_format=memory_format(where))
     y = torch.randint(0, NUM_CLASSES, (step.batch_size,), device=where)
     _warm_up(where)
     before = peak_memory(where)

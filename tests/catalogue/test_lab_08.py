@@ -42,6 +42,6 @@ def test_every_figure_and_claim_of_the_source_is_decided():
 
 
 def test_the_quick_budget_uses_the_bundled_images():
-    assert LAB.quick.data["name"] == "fashion-mnist-small"
+    assert LAB.quick.images.name == "fashion-mnist-small"
     size = load("fashion-mnist-small").train.image_size
     assert count(build("simple", in_channels=1, image_size=size)).total == 813_802
