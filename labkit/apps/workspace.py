@@ -21,7 +21,8 @@ from labkit.base.files import cache_dir, project_root
 
 PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest Python that the pinned tools support
 TEST_TOOL = re.compile(r"(pytest|pytest-xdist|hypothesis|nbval|torchsummary)==")
-LIBRARY = ["labkit", *(f"tests/{name}" for name in "arithmetic data records models training analysis search".split())]
+LIBRARY = ["labkit", "--ignore=labkit/apps/authoring.py"]  # but for what only authors of this book need
+LIBRARY += [f"tests/{name}" for name in "arithmetic data records models training analysis search".split()]
 WATCHED = ("py", "jinja", "js", "css")  # files of the library that pages are made with
 NOTEBOOK = re.compile(r"(\S*notebooks/)?(?P<name>[\w-]+)\.(ipynb|md): Executed notebook in (?P<seconds>[\d.]+) seconds")
 

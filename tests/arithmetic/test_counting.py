@@ -173,6 +173,7 @@ def closed_form(m: nn.Module) -> int:
     return sum(p.numel() for p in m.parameters(recurse=False))
 
 
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")  # of an older torchvision's MaxViT
 @pytest.mark.parametrize("name", torchvision.models.list_models(module=torchvision.models))
 def test_every_torchvision_classifier(name, monkeypatch):
     def on_cpu(*args, plan=regnet.BlockParams.from_init_params, **kwargs):

@@ -141,8 +141,12 @@ def test_googlenet_trains_with_the_same_heads_as_torchvision(image_size):
         return [logits, first, second]
 
     def theirs(m, x):
-        out = m(x)
-        return [out.logits, out.aux_logits1, out.aux_logits2]
+        heads = []  # not by the names of its output: before torchvision 0.21 those two were exchanged
+        hooks = [part.register_forward_hook(lambda _, args, out: heads.append(out)) for part in (m.aux1, m.aux2)]
+        logits = m(x).logits
+        for hook in hooks:
+            hook.remove()
+        return [logits, *heads]
 
     assert_same(model.train(), other.train(), torch.randn(2, 3, image_size, image_size), ours, theirs)
 
