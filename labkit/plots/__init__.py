@@ -1,7 +1,7 @@
 """Every figure of the book, each with an alternative text made from its data.
 
 Figures of runs (runs.py), of layers (layers.py), of images (images.py), of what a network answers
-(answers.py), of accuracy against cost (cost.py), of a look into a training (training.py) and of a search (grid.py);
+(answers.py), of accuracy against cost (cost.py), of a look into a training (training.py) and of a search (search.py);
 points with their images under the pointer (hover.py). Not here: the numbers that they show. Read base.py first: what
 they share.
 """
