@@ -3,12 +3,12 @@
 Small on purpose: read it. Each package is one step of the data's way and imports only from those before it:
 
 base: errors, files, templates, tables, checks
-arithmetic: sizes, layers, counting, memory, hand_count, formulas, tracing, auditing
+arithmetic: sizes, layers, counting, running, memory, hand_count, formulas, tracing, auditing
 data: augment, download, folders, images, chosen
 records: metrics, ledger, statistics, reports, claims
 models: parts, cnn, mlp, gap, simple, alexnet, alexnet_224, netconv, vgg, googlenet, resnet, kernels, backbone,
     from_timm
-training: history, optimizers, schedules, recipe, losses, distributed, device, progress, scoring, guards, checkpoint,
+training: history, optimizers, schedules, recipe, losses, distributed, device, progress, guards, scoring, checkpoint,
     loop, trackers, diagnose
 analysis: predictions, embed, summaries, transfer
 experiments: read, energy, execute, cost, design

@@ -1,7 +1,8 @@
 """A network as a table, by running it once: for any torch module, branches and all.
 
-Forward hooks note what comes out of each layer. Parameters are counted from the modules themselves
-(counting.py), so shared ones count once whatever the forward pass does. Needs torch.
+Forward hooks note what comes out of each layer, and how many multiply-adds torch did meanwhile (running.py).
+Parameters are counted from the modules themselves (counting.py), so shared ones count once whatever the forward pass
+does. Needs torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,20 +10,21 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from labkit.arithmetic.counting import Count, count
+from labkit.arithmetic.counting import Count, check_countable, count
 from labkit.arithmetic.layers import show
 from labkit.arithmetic.memory import Memory, training_memory
+from labkit.arithmetic.running import counting_work
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError
 from labkit.base.tables import Table
 from labkit.training.scoring import evaluating
 
-CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+FEW = 2  # images: some norms take no single one
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Summary(Table):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of convolutions and linear layers for one image."""
+        """Multiply-adds of all convolutions and matrix products for one image, in layers or between them."""
         return sum(row.multiply_adds for row in self.rows)
 
     @property
@@ -124,29 +126,54 @@ def summary(model: nn.Module, size, batch_size: int = 1, device=None, dtype: tor
         A `Summary`: `.rows`, `.total`, `.trainable`, `.frozen`, `.buffers`, `.multiply_adds`, `.memory(...)`.
 
     Raises:
-        ConfigError: a shape out of range, or one that the model cannot take; says after which layer.
+        ConfigError: a shape out of range, or one that the model cannot take; says after which layer. A scripted model,
+            or one whose parameters cannot be counted.
 
     >>> summary(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), (3, 32, 32)).rows[0].out_shapes
     ((1, 8, 30, 30),)
     """
+    check_countable(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ConfigError(
+            "The layers of a scripted model cannot be watched. Summarise the model that it was made from."
+        )
     counted = count(model)
     shapes = [_shape(s) for s in (size if isinstance(size, list) else [size])]
     batch_size = whole("batch_size", batch_size, 1)
-    home = next((t.device for t in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+    home = _home(model)
     place = home if device is None else torch.device(device)
     runner = model if place in (home, torch.device(home.type)) else deepcopy(model).to(place)
-    where = home if runner is model else place
-    inputs = [torch.zeros(batch_size, *shape, device=where, dtype=dtype) for shape in shapes]
+    inputs = _zeros(runner, shapes, batch_size, home if runner is model else place, dtype)
     calls = []
-    with evaluating(runner), _hooked(runner, calls):
-        try:
-            runner(*inputs)
-        except (RuntimeError, TypeError, ValueError) as error:
-            after = f"after {calls[-1][0]}" if calls else "before its first layer was done"
-            raise ConfigError(
-                f"The model cannot take inputs of {', '.join(map(show, shapes))}: it failed {after}. {error}"
-            ) from error
+    with evaluating(runner), counting_work(runner) as work, _hooked(runner, calls, work):
+        _pass(runner, inputs, calls)
     return Summary(tuple(_rows(model, calls, counted, batch_size)), counted, batch_size)
+
+
+def _pass(model: nn.Module, inputs: list[Tensor], calls: Sequence = ()) -> None:
+    """Run a model once, and say after which call it failed where it does."""
+    try:
+        model(*inputs)
+    except Exception as error:  # anything may stand in a student's forward
+        shapes = ", ".join(show(tuple(X.shape[1:])) for X in inputs)
+        after = f"after {calls[-1].name}" if calls else "before its first layer was done"
+        raise ConfigError(f"The model cannot take inputs of {shapes}: it failed {after}. {error}") from error
+
+
+def _home(model: nn.Module) -> torch.device:
+    """Return where a model lies."""
+    return next((t.device for t in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+
+
+def _zeros(model: nn.Module, shapes: list, batch_size: int, device, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Return inputs of these shapes, with the batch where the model has it; attention takes one three times."""
+    place = 0
+    if type(model).__module__.startswith("torch.nn."):  # torch's own put the batch behind the steps of a sequence
+        place = int(any(getattr(part, "batch_first", True) is False for part in model.modules()))
+    if isinstance(model, nn.MultiheadAttention) and len(shapes) == 1:
+        shapes = shapes * 3  # query, key and value
+    sizes = [(*shape[:place], batch_size, *shape[place:]) for shape in shapes]
+    return [torch.zeros(*size, device=device, dtype=dtype) for size in sizes]
 
 
 def _shape(size) -> tuple[int, ...]:
@@ -156,24 +183,42 @@ def _shape(size) -> tuple[int, ...]:
     return tuple(whole("size", n, 1) for n in size)
 
 
+class _Call(NamedTuple):
+    """One call of a part of a model."""
+
+    name: str
+    module: nn.Module
+    shapes: tuple
+    multiply_adds: int  # for the whole batch; those of parts that have rows of their own left out
+
+
 @contextmanager
-def _hooked(model: nn.Module, calls: list):
-    """Note (name, module, shapes out, multiply-adds) of each call of a layer; take the hooks off at the end.
+def _hooked(model: nn.Module, calls: list[_Call], work):
+    """Note each call of a layer, and of any other part that multiplies itself; take the hooks off at the end.
 
     Layers are the modules without parts, and those with parameters of their own.
     """
-    handles = []
+    handles, running = [], []  # of each part that is being called: multiply-adds before it, and those of its parts
 
-    def note(name):
+    def before(module, args):
+        running.append([work.multiply_adds, 0])
+
+    def after(name, is_layer):
         def hook(module, args, output):
-            calls.append((name, module, tuple(_shapes(output)), _multiply_adds(module, args, output)))
+            began, within = running.pop()
+            all_of_it = work.multiply_adds - began
+            if running:
+                running[-1][1] += all_of_it
+            if is_layer or all_of_it > within:
+                calls.append(_Call(name, module, tuple(_shapes(output)) if is_layer else (), all_of_it - within))
 
         return hook
 
     try:
         for name, module in model.named_modules():
-            if not any(True for _ in module.children()) or _owns(module):
-                handles.append(module.register_forward_hook(note(name or "(itself)")))
+            is_layer = not any(True for _ in module.children()) or _owns(module)
+            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_hook(after(name or "(itself)", is_layer)))
         yield
     finally:
         for handle in handles:
@@ -197,17 +242,6 @@ def _shapes(output):
             yield from _shapes(value)
 
 
-def _multiply_adds(module: nn.Module, args, output) -> int:
-    """Return the multiply-adds of a call, for the whole batch, by the formulas of counting.py."""
-    if isinstance(module, CONVS):
-        return output.numel() * prod(module.weight.shape[1:])  # (out_channels, in_channels / groups, *kernel)
-    if isinstance(module, TRANSPOSED):
-        return args[0].numel() * prod(module.weight.shape[1:])  # (in_channels, out_channels / groups, *kernel)
-    if isinstance(module, nn.Linear):
-        return output.numel() * module.in_features
-    return 0
-
-
 def _rows(model: nn.Module, calls: list, counted: Count, batch_size: int):
     """Yield a row for each call, each module's parameters in its first one; then the modules never called."""
     own = {row.name: row.trainable + row.frozen for row in counted.rows}
@@ -223,22 +257,28 @@ def _rows(model: nn.Module, calls: list, counted: Count, batch_size: int):
             yield SummaryRow(row.name, row.layer, (), row.trainable + row.frozen, 0, "not called")
 
 
-def multiply_adds(model: nn.Module, shape: Sequence[int]) -> int:
+def multiply_adds(model: nn.Module, shape: Sequence) -> int:
     """Return the multiply-adds of one image through any network, counted by torch while it runs. Introduced in lab 11.
 
-    Counted are convolutions and matrix products, attention included; `summary` says which layer has how many, and
-    knows plain layers only.
+    Counted are convolutions and matrix products of all kinds, attention and recurrent layers included, in layers or
+    between them; `summary` says which layer has how many.
 
     Args:
-        model: takes images (1, C, H, W); left in the mode it was in.
-        shape: C, H and W of an image: channels, height and width.
+        model: any torch module; left in the mode it was in.
+        shape: of one input without the batch: C, H and W of an image; a list of shapes for several inputs.
+
+    Raises:
+        ConfigError: a shape that the model cannot take; weights that cannot be counted, since they are lazy, quantised
+            or constants of a frozen script.
 
     >>> from torch import nn
     >>> multiply_adds(nn.Conv2d(3, 16, kernel_size=3), (3, 32, 32)) == 3 * 3 * 3 * 16 * 30 * 30
     True
+    >>> multiply_adds(nn.MultiheadAttention(16, 2), (10, 16))  # 10 tokens of 16 numbers
+    13440
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with evaluating(model), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, *shape))
-    return counter.get_total_flops() // 2  # a multiplication and an addition are two
+    check_countable(model)
+    inputs = _zeros(model, shape if isinstance(shape, list) else [tuple(shape)], FEW, _home(model))
+    with evaluating(model), counting_work(model) as work:
+        _pass(model, inputs)
+    return work.multiply_adds // FEW

@@ -20,6 +20,7 @@ from labkit.arithmetic.layers import (
     Shape,
     as_layers,
     is_module,
+    torch_class,
 )
 from labkit.arithmetic.sizes import Axes
 from labkit.base.checks import whole
@@ -351,6 +352,7 @@ def count(model_or_layers, input_size: Axes | None = None, in_channels: int = 3)
     38720
     """
     if is_module(model_or_layers):
+        check_countable(model_or_layers)
         return Count(tuple(_count_module(model_or_layers)))
     layers = as_layers(model_or_layers)
     if input_size is None:
@@ -364,13 +366,15 @@ def count(model_or_layers, input_size: Axes | None = None, in_channels: int = 3)
     return Count(tuple(rows))
 
 
-def first_shape(input_size: Axes, in_channels: int) -> Shape:
+def first_shape(input_size: Axes, in_channels: int, axes: int = 2) -> Shape:
     """Return (channels, height, width) for one number, (channels, and then each size) for a tuple.
+
+    Where one number is given, `axes` says how many there are.
 
     >>> first_shape(32, 3), first_shape((100,), 1)
     ((3, 32, 32), (1, 100))
     """
-    sizes = input_size if isinstance(input_size, (tuple, list)) else (input_size, input_size)
+    sizes = input_size if isinstance(input_size, (tuple, list)) else (input_size,) * axes
     return (whole("in_channels", in_channels, 1), *(whole("input_size", n, 1) for n in sizes))
 
 
@@ -378,22 +382,86 @@ def _count_module(model):
     """Yield a row for each torch module that has parameters or buffers of its own, each number once."""
     seen = set()
 
-    def size(name, tensors) -> int:
+    def size(tensors) -> int:
         new = {id(t): t for t in tensors if id(t) not in seen}
         seen.update(new)
-        return sum(_numel(name, t) for t in new.values())
+        return sum(t.numel() for t in new.values())
 
     for name, module in model.named_modules():
         own = [p for _, p in module.named_parameters(recurse=False)]
-        trainable = size(name, [p for p in own if p.requires_grad])
-        frozen = size(name, [p for p in own if not p.requires_grad])
-        buffers = size(name, [b for _, b in module.named_buffers(recurse=False)])
+        trainable = size([p for p in own if p.requires_grad])
+        frozen = size([p for p in own if not p.requires_grad])
+        buffers = size([b for _, b in module.named_buffers(recurse=False)])
         if trainable or frozen or buffers:
             yield CountRow(name or "(itself)", type(module).__name__, "", trainable, frozen, buffers)
 
 
-def _numel(name: str, tensor) -> int:
-    """Return the number of elements; say what to do about a lazy layer, which does not know it yet."""
-    if type(tensor).__name__.startswith("Uninitialized"):
-        raise ConfigError(f"{name} does not know its size yet (a lazy layer). Run the model on one batch first.")
-    return tensor.numel()
+def check_countable(model) -> None:
+    """Raise `ConfigError` where a torch module keeps its parameters where they cannot be counted, and say why.
+
+    Lazy layers have none before their first batch, quantised layers pack theirs into bytes, and a frozen script has
+    made constants of them.
+    """
+    for name, module in model.named_modules():
+        called, kind = name or "The model", type(module)
+        if any(type(p).__name__.startswith("Uninitialized") for p in module.parameters(recurse=False)):
+            raise ConfigError(f"{called} does not know its size yet (a lazy layer). Run the model on one batch first.")
+        if ".quantized" in kind.__module__:
+            raise ConfigError(
+                f"{called} ({kind.__name__}) is quantised: its weights are packed bytes, no parameters. "
+                "Count the network from before it was quantised."
+            )
+    if "Script" in type(model).__name__ and not any(True for _ in model.parameters()):
+        raise ConfigError(
+            "This script has no parameters: torch.jit.freeze makes constants of them. Count the network from before."
+        )
+
+
+def parameters_of_module(module, seen: set[int]) -> Parameters:
+    """Return the parameters of a torch module, its parts included, that were not `seen` before, and note them there.
+
+    Args:
+        module: a layer. Weight norm and other parametrizations, subclasses and bare parameters count as they are.
+        seen: ids of parameters that were counted before: shared ones count once.
+    """
+    new = {id(p): p for p in module.parameters() if id(p) not in seen}
+    seen.update(new)
+    total, closed = sum(p.numel() for p in new.values()), _closed_form(module)
+    if closed and closed.total == total:
+        return closed
+    return Parameters("+".join("*".join(map(str, p.shape)) or "1" for p in new.values()) or "0", weights=total)
+
+
+def _closed_form(m) -> Parameters | None:
+    """Return what the formula for a torch layer gives, or None where there is none here."""
+    cls = torch_class(m, COUNTED)
+    if cls is None:
+        return None
+    bias = getattr(m, "bias", None) is not None and m.bias is not False
+    match cls.__name__.rstrip("123d") if cls.__name__.endswith("d") else cls.__name__:
+        case "Conv":
+            return conv_params(m.in_channels, m.out_channels, m.kernel_size, groups=m.groups, bias=bias)
+        case "ConvTranspose":
+            return conv_transpose_params(m.in_channels, m.out_channels, m.kernel_size, groups=m.groups, bias=bias)
+        case "Linear":
+            return linear_params(m.in_features, m.out_features, bias)
+        case "BatchNorm":
+            return batch_norm_params(m.num_features, m.affine, m.track_running_stats)
+        case "GroupNorm":
+            return group_norm_params(m.num_channels, m.affine)
+        case "LayerNorm":
+            return layer_norm_params(m.normalized_shape, m.elementwise_affine, bias)
+        case "Embedding":
+            return embedding_params(m.num_embeddings, m.embedding_dim)
+        case "LSTM":
+            return lstm_params(m.input_size, m.hidden_size, m.num_layers, m.bias, m.bidirectional, m.proj_size)
+        case "GRU":
+            return gru_params(m.input_size, m.hidden_size, m.num_layers, m.bias, m.bidirectional)
+        case _:
+            return attention_params(m.embed_dim, m.kdim, m.vdim, m.in_proj_bias is not None)
+
+
+COUNTED = (
+    *(f"{name}{n}d" for name in ("Conv", "ConvTranspose", "BatchNorm") for n in (1, 2, 3)),
+    *"Linear GroupNorm LayerNorm Embedding LSTM GRU MultiheadAttention".split(),
+)

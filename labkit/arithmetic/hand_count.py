@@ -5,14 +5,25 @@ arXiv:1409.1556, Table 1 (configurations) and Table 2 (numbers of parameters, in
 Pure Python: needs no torch. Not here: checking a student's count (auditing.py).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from labkit.arithmetic.counting import first_shape, parameters_of
+from labkit.arithmetic import running
+from labkit.arithmetic.counting import (
+    COUNTED,
+    Parameters,
+    check_countable,
+    first_shape,
+    parameters_of,
+    parameters_of_module,
+)
 from labkit.arithmetic.layers import (
     Conv,
     ConvTranspose,
     Dropout,
+    Elementwise,
     Flatten,
     Layer,
     Linear,
@@ -20,8 +31,13 @@ from labkit.arithmetic.layers import (
     Pool,
     ReLU,
     Shape,
+    Step,
     as_layers,
+    axes_of,
+    from_torch,
+    is_module,
     plain,
+    torch_class,
 )
 from labkit.arithmetic.sizes import Axes
 from labkit.base.errors import unknown
@@ -113,17 +129,50 @@ def by_hand(network="D", input_size: Axes = 224, in_channels: int = 3) -> ByHand
         if network not in VGG:
             raise unknown("VGG configuration", network, VGG)
         network = VGG[network]
-    shape = map_shape = first_shape(input_size, in_channels)
-    lines, running = [], 0
-    for _, layer in as_layers(network):
-        parts = parameters_of(layer, shape)
+    lines, running_sum = [], 0
+    counted = _of_module if is_module(network) else _of_layers
+    for name, parts, layer, shape, map_shape in counted(network, input_size, in_channels):
         if parts.total:
-            running += parts.total
+            running_sum += parts.total
             formula = _with_map(parts.formula, shape, map_shape)
-            lines.append(Line(paper_name(layer), formula, parts.total, running, layer, shape, map_shape))
+            lines.append(Line(name, formula, parts.total, running_sum, layer, shape, map_shape))
+    return ByHand(tuple(lines))
+
+
+Counted = tuple[str, Parameters, Layer, Shape, Shape]  # a line's name, its count, the layer, what goes into it
+
+
+def _of_layers(network, input_size: Axes, in_channels: int) -> Iterator[Counted]:
+    """Yield what each layer of a list counts."""
+    shape = map_shape = first_shape(input_size, in_channels)
+    for _, layer in as_layers(network):
+        yield paper_name(layer), parameters_of(layer, shape), layer, shape, map_shape
         shape = layer.out(shape)
         map_shape = map_shape if isinstance(layer, (Flatten, ReLU, Dropout)) and len(shape) == 1 else shape
-    return ByHand(tuple(lines))
+
+
+def _of_module(model, input_size: Axes, in_channels: int) -> Iterator[Counted]:
+    """Yield what each part of a torch module counts, in the order in which they are used; shared parameters once."""
+    check_countable(model)
+    parts, seen = dict(model.named_modules()), set()
+    axes = next((axes for part in parts.values() if (axes := axes_of(part))), 2)
+    shapes = running.calls(model, first_shape(input_size, in_channels, axes))
+    shape = map_shape = (in_channels,)
+    for name in (*shapes, *(name for name in parts if name not in shapes)):  # those that are never called come last
+        part, shape = parts[name], shapes.get(name, shape)
+        if len(shape) > 1 or prod(shape) != prod(map_shape):
+            map_shape = shape
+        layer = from_torch(part) or Elementwise(type(part).__name__)
+        if not Step(name, layer, part).plain:  # its name as on paper, but no formula for its output
+            layer = Elementwise(paper_name(layer))
+        if torch_class(part, COUNTED) or not any(True for _ in part.children()):
+            yield paper_name(layer), parameters_of_module(part, seen), layer, shape, map_shape
+            continue
+        for own, parameter in part.named_parameters(recurse=False):  # beside those of its parts
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                sides = "*".join(map(str, parameter.shape)) or "1"
+                yield own, Parameters(sides, weights=parameter.numel()), Elementwise(own), shape, map_shape
 
 
 def _with_map(formula: str, shape: Shape, map_shape: Shape) -> str:
@@ -146,4 +195,4 @@ def paper_name(layer: Layer) -> str:
         return f"{type(layer).__name__.lower()}{size}-{layer.out_channels}"
     if isinstance(layer, Linear):
         return f"FC-{layer.out_features}"
-    return type(layer).__name__.lower()
+    return layer.name if isinstance(layer, Elementwise) else type(layer).__name__.lower()

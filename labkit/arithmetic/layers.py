@@ -7,7 +7,7 @@ Not here: parameters and multiply-adds (counting.py), the table of a whole netwo
 
 from dataclasses import MISSING, dataclass, field, fields
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.arithmetic.sizes import Axes, adaptive_pool_out, conv_out, conv_transpose_out, pool_out
 from labkit.base.checks import whole
@@ -321,6 +321,20 @@ SAME_SHAPE = tuple(
 PARTS = ("features", "avgpool", "classifier")  # the order in which AlexNet, VGG and our networks use them
 
 
+class Step(NamedTuple):
+    """A layer of a chain by its name, with the torch module that it was read off, if any."""
+
+    name: str
+    layer: Layer
+    module: Any = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the layer's formula says what it does: it is data, or a torch module with torch's own forward."""
+        cls: Any = torch_class(self.module, TORCH_NAMES)  # None for no module
+        return cls is None or self.module.forward.__func__ is cls.forward
+
+
 def as_layers(model_or_layers, name: str = "") -> list[tuple[str, Layer]]:
     """Return the layers of a list or of a torch module in their order, each with its name or its number.
 
@@ -336,20 +350,25 @@ def as_layers(model_or_layers, name: str = "") -> list[tuple[str, Layer]]:
     >>> as_layers([Conv(8, 3), [ReLU(), Pool(2)]])[-1]
     ('2.2', Pool(kernel_size=2, stride=None, padding=0, dilation=1, ceil_mode=False, kind='max'))
     """
+    return [(step.name, step.layer) for step in steps(model_or_layers, name)]
+
+
+def steps(model_or_layers, name: str = "") -> list[Step]:
+    """Return the steps of a chain; arguments and errors as in `as_layers`."""
     if isinstance(model_or_layers, Layer):
-        return [(name, model_or_layers)]
+        return [Step(name, model_or_layers)]
     if isinstance(model_or_layers, (list, tuple)):
         parts = [(str(i), part) for i, part in enumerate(model_or_layers, 1)]
     elif is_module(model_or_layers):
-        if converted := _from_torch(model_or_layers):
-            return [(name, converted)]
+        if converted := from_torch(model_or_layers):
+            return [Step(name, converted, model_or_layers)]
         parts = _parts(model_or_layers, name)
     else:
         raise ConfigError(
             f"Expected a layer, a list of layers or a torch module, got {type(model_or_layers).__name__}. "
             f"Layers are made with labkit.arithmetic.layers, such as Conv(64, kernel_size=3)."
         )
-    return [pair for part, child in parts for pair in as_layers(child, f"{name}.{part}" if name else part)]
+    return [step for part, child in parts for step in steps(child, f"{name}.{part}" if name else part)]
 
 
 def is_module(thing) -> bool:
@@ -359,7 +378,7 @@ def is_module(thing) -> bool:
 
 def _parts(module, name: str) -> list[tuple[str, object]]:
     """Return the parts of a torch container in the order in which it uses them."""
-    sequential = _torch_class(module, ("Sequential",))
+    sequential = torch_class(module, ("Sequential",))
     if sequential and type(module).forward is sequential.forward:
         return list(module._modules.items())  # named_children() would leave out a layer that is used twice
     children = dict(module.named_children())
@@ -367,7 +386,7 @@ def _parts(module, name: str) -> list[tuple[str, object]]:
     if "features" in children and set(children) <= set(PARTS) and not bare:
         parts = [(part, children[part]) for part in PARTS if part in children]
         if "classifier" in children:
-            first = as_layers(children["classifier"], "classifier")[0][1]
+            first = steps(children["classifier"], "classifier")[0].layer
             if not isinstance(first, Flatten):  # torchvision flattens in forward, not in a layer of its own
                 parts.insert(-1, ("flatten", Flatten()))
         return parts
@@ -377,7 +396,7 @@ def _parts(module, name: str) -> list[tuple[str, object]]:
     )
 
 
-def _torch_class(module, names: tuple[str, ...]):
+def torch_class(module, names: tuple[str, ...]):
     """Return the class of torch.nn that a module is, or comes from, if it has one of the names."""
     for cls in type(module).__mro__:
         if cls.__name__ in names and cls.__module__.startswith("torch.nn"):
@@ -385,9 +404,9 @@ def _torch_class(module, names: tuple[str, ...]):
     return None
 
 
-def _from_torch(m) -> Layer | None:
+def from_torch(m) -> Layer | None:
     """Return a torch layer as data, or None if it is none of those that are known here."""
-    cls = _torch_class(m, TORCH_NAMES)
+    cls = torch_class(m, TORCH_NAMES)
     if cls is None:
         return None
     name = cls.__name__[:-2] if cls.__name__[-2:] in ("1d", "2d", "3d") else cls.__name__
@@ -440,6 +459,12 @@ def plain(value):
     (3, (3, 5))
     """
     return value[0] if isinstance(value, tuple) and len(value) > 1 and len(set(value)) == 1 else value
+
+
+def axes_of(module) -> int | None:
+    """Return on how many axes a torch module works, 1 to 3, by the name of its class; None where that is open."""
+    cls = torch_class(module, TORCH_NAMES)
+    return int(cls.__name__[-2]) if cls and cls.__name__[-2:] in ("1d", "2d", "3d") else None
 
 
 _BY_AXES = ("Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm", "Dropout")

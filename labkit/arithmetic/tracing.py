@@ -7,9 +7,17 @@ branches (summaries.py runs those).
 from dataclasses import dataclass
 from math import prod
 
-from labkit.arithmetic.counting import count, first_shape, multiply_adds_of, parameters_of
-from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, as_layers, is_module, show
+from labkit.arithmetic.counting import (
+    check_countable,
+    count,
+    first_shape,
+    multiply_adds_of,
+    parameters_of,
+    parameters_of_module,
+)
+from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, Step, axes_of, is_module, show, steps
 from labkit.arithmetic.memory import Memory, training_memory
+from labkit.arithmetic.running import Ran, run
 from labkit.arithmetic.sizes import Axes
 from labkit.base.errors import ConfigError
 from labkit.base.tables import Table
@@ -113,36 +121,71 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
     448 parameters, 388,800 multiply-adds for one image
     18,000 activations for one image
     """
-    layers = as_layers(model_or_layers)
-    shape = in_shape = first_shape(input_size, in_channels)
+    if is_module(model_or_layers):
+        check_countable(model_or_layers)
+    chain = steps(model_or_layers)
+    shape = in_shape = first_shape(input_size, in_channels, axes_of_chain(chain))
     field = [(1, 1)] * (len(shape) - 1)  # on each axis: pixels seen, pixels between neighbours
-    rows = []
-    for position, (name, layer) in enumerate(layers, 1):
+    rows, seen = [], set()
+    for position, step in enumerate(chain, 1):
         try:
-            out = layer.out(shape)
+            out, work = _through(step, shape)
         except ConfigError as error:
-            raise _misfit(layers, position, shape, in_shape, error) from None
-        field = _see(field, layer, shape)
-        seen = tuple(size for size, _ in field) if field else None
-        p, work = parameters_of(layer, shape).total, multiply_adds_of(layer, shape)
-        rows.append(TraceRow(name, layer, out, p, work, _written(layer, out), seen))
+            raise _misfit(chain, position, shape, in_shape, error) from None
+        field = _see(field, step.layer, shape) if step.plain else []
+        sees = tuple(size for size, _ in field) if field else None
+        own = parameters_of(step.layer, shape) if step.module is None else parameters_of_module(step.module, seen)
+        rows.append(TraceRow(step.name, step.layer, out, own.total, work, _written(step.layer, out), sees))
         shape = out
     traced = Trace(tuple(rows), in_shape)
-    if is_module(model_or_layers) and traced.parameters != count(model_or_layers).total:
-        raise ConfigError(
-            "Two layers of this model share parameters, which a chain of layers cannot show. "
-            "Use labkit.summary(model, size)."
-        )
+    if is_module(model_or_layers):
+        _check_whole(model_or_layers, traced)
     return traced
 
 
-def smallest_input(model_or_layers, in_channels: int = 3, axes: int = 2) -> int | None:
+def axes_of_chain(chain: list[Step]) -> int:
+    """Return how many axes the images of a chain have, by its first layer that says so; 2 where none does."""
+    return next((axes for step in chain if step.module is not None and (axes := axes_of(step.module))), 2)
+
+
+def _through(step: Step, shape: Shape) -> Ran:
+    """Take a shape through a layer: by its formula, or by running the torch module that it was read off."""
+    if step.module is None:
+        return Ran(step.layer.out(shape), multiply_adds_of(step.layer, shape))
+    axes = axes_of(step.module)
+    if axes and "Dropout" not in type(step.module).__name__ and len(shape) > 1 and axes != len(shape) - 1:
+        raise ConfigError(f"It works on {axes} {'axis' if axes == 1 else 'axes'} and gets maps with {len(shape) - 1}.")
+    try:
+        return run(step.module, shape)
+    except ConfigError:
+        if step.plain:
+            step.layer.out(shape)  # says the same in plainer words where it can
+        raise
+
+
+def _check_whole(model, traced: Trace) -> None:
+    """Raise `ConfigError` unless a model does what its layers do one after the other, with no other parameters."""
+    more = count(model).total - traced.parameters
+    if more:
+        raise ConfigError(
+            f"This model has {more:,} parameters outside of its layers, which a chain of layers cannot show. "
+            "Use labkit.summary(model, size)."
+        )
+    whole = run(model, traced.in_shape)
+    if whole != Ran(traced.out_shape, traced.multiply_adds):
+        raise ConfigError(
+            f"This model does not use its layers one after the other: it gives {show(whole.shape)}, they give "
+            f"{show(traced.out_shape)}. Use labkit.summary(model, size), which runs it."
+        )
+
+
+def smallest_input(model_or_layers, in_channels: int = 3, axes: int | None = None) -> int | None:
     """Return the smallest square image that a network takes, by trying each size. Introduced in lab 02.
 
     Args:
         model_or_layers: as in `trace`.
         in_channels: channels of the image.
-        axes: 2 for images, 1 for signals.
+        axes: 2 for images, 1 for signals; default: as many as its layers work on, 2 where they leave it open.
 
     Returns:
         The size in pixels, or None if no size up to 1,024 fits.
@@ -151,33 +194,35 @@ def smallest_input(model_or_layers, in_channels: int = 3, axes: int = 2) -> int 
     >>> smallest_input([Conv(16, kernel_size=3), Pool(2), Conv(32, kernel_size=3), Pool(2)])
     10
     """
-    layers = as_layers(model_or_layers)
-    for size in range(1, LARGEST + 1):
-        if _fits(layers, (in_channels, *(size,) * axes)):
-            return size
-    return None
+    chain = steps(model_or_layers)
+    return _smallest(chain, in_channels, axes_of_chain(chain) if axes is None else axes)
 
 
-def _fits(layers, shape: Shape) -> bool:
+def _smallest(chain: list[Step], in_channels: int, axes: int) -> int | None:
+    sizes = range(1, LARGEST + 1)
+    return next((size for size in sizes if _fits(chain, (in_channels, *(size,) * axes))), None)
+
+
+def _fits(chain: list[Step], shape: Shape) -> bool:
     try:
-        for _, layer in layers:
-            shape = layer.out(shape)
+        for step in chain:
+            shape = step.layer.out(shape) if step.plain else _through(step, shape).shape
     except ConfigError:
         return False
     return True
 
 
-def _misfit(layers, position: int, shape: Shape, in_shape: Shape, error: ConfigError) -> ConfigError:
+def _misfit(chain: list[Step], position: int, shape: Shape, in_shape: Shape, error: ConfigError) -> ConfigError:
     """Make the error for a layer that a shape does not fit, with the smallest image that fits all layers."""
-    name, layer = layers[position - 1]
+    name, layer, _ = chain[position - 1]
     called = f" ({name})" if name not in ("", str(position)) else ""
     axes = len(in_shape) - 1
-    least = smallest_input([layer for _, layer in layers], in_shape[0], axes) if axes else None
-    advice = (
-        f"The smallest image that the whole network takes is {show((least,) * axes)} pixels."
-        if least
-        else "No size of the image mends that: change the layer, or the channels that come in."
-    )
+    if not all(step.plain for step in chain):  # trying all sizes would run all those forwards
+        advice = "Which images it takes, the own forward of its layers decides."
+    elif least := _smallest(chain, in_shape[0], axes) if axes else None:
+        advice = f"The smallest image that the whole network takes is {show((least,) * axes)} pixels."
+    else:
+        advice = "No size of the image mends that: change the layer, or the channels that come in."
     return ConfigError(
         f"Layer {position}, {layer}{called}, does not fit: for an input of "
         f"{show(in_shape)} it gets {show(shape)}. {error} {advice}"
