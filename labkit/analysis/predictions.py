@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from labkit.data.images import ImageSet
+from labkit.training.guards import check_logits
 from labkit.training.scoring import eval_batches, evaluating, pixel_stats
 
 
@@ -55,9 +56,13 @@ def predict(model: nn.Module, data: ImageSet, mean_std=None) -> Predictions:
     """
     device = next(model.parameters()).device
     batches = eval_batches(data.to(device), mean_std or pixel_stats(model, data))
+    chances = []
     with evaluating(model):
-        chances = torch.cat([model(X).float().softmax(dim=1).cpu() for X, _ in batches])  # (N, num_classes)
-    return Predictions(chances.numpy(), data.labels.cpu().numpy(), data.classes)
+        for X, _ in batches:
+            logits = model(X)  # (B, num_classes)
+            check_logits(logits, len(X), data.classes)
+            chances.append(logits.float().softmax(dim=1).cpu())
+    return Predictions(torch.cat(chances).numpy(), data.labels.cpu().numpy(), data.classes)
 
 
 def confusion(predictions: Predictions) -> np.ndarray:

@@ -38,8 +38,11 @@ class ImageSet:
         name: the data set, such as "cifar10".
         split: "train", "val" or "test".
         images: (N, C, H, W), uint8, 0 to 255.
-        labels: (N,), int64, 0 to len(classes) - 1.
+        labels: (N,), int64, 0 to len(classes) - 1. Whole numbers of another type, a list or a numpy array become that.
         classes: the name of each class.
+
+    Raises:
+        ConfigError: images or labels of another kind, which are never converted by a guess.
     """
 
     name: str
@@ -49,6 +52,12 @@ class ImageSet:
     classes: tuple[str, ...]
 
     def __post_init__(self):
+        if not isinstance(self.images, Tensor):
+            raise ConfigError(
+                f"images must be a tensor, got {type(self.images).__name__}. Use torch.as_tensor(images)."
+            )
+        object.__setattr__(self, "labels", _class_numbers(self.labels).to(self.images.device))
+        object.__setattr__(self, "classes", tuple(self.classes))  # the way of a frozen dataclass
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
             raise ConfigError(
                 f"images must be uint8 of shape (N, C, H, W), got {self.images.dtype} {tuple(self.images.shape)}."
@@ -165,6 +174,26 @@ class ImageSet:
             for part in self.images.split(1000)  # in chunks: only a part is float at a time
         ]
         return replace(self, images=torch.cat(parts))
+
+
+def _class_numbers(labels) -> Tensor:
+    """Return labels as (N,) int64, where they are whole numbers, one an image; raise `ConfigError` where they are not.
+
+    >>> _class_numbers([2, 0]), _class_numbers(np.array([7], dtype=np.uint8))
+    (tensor([2, 0]), tensor([7]))
+    """
+    try:
+        given = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:  # names of classes, rows of different lengths
+        raise ConfigError(f"labels must be whole numbers, one an image: {error}.") from error
+    shape, advice = tuple(given.shape), ""
+    if given.ndim == 2:
+        advice = " Use labels.flatten()." if shape[1] == 1 else " Where they are one-hot, use labels.argmax(dim=1)."
+    if given.ndim != 1:
+        raise ConfigError(f"labels must have the shape (N,), one number an image; got {shape}.{advice}")
+    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        raise ConfigError(f"labels must be whole numbers, got {given.dtype}. If they are class numbers, use .long().")
+    return given.long()
 
 
 class Splits(NamedTuple):
@@ -316,9 +345,7 @@ class Batches:
     """
 
     def __init__(self, data, batch_size, *, mean_std=None, shuffle=False, augment=(), seed=0):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ConfigError(f"batch_size must be a whole number of at least 1, got {batch_size!r}.")
-        self.data, self.batch_size, self.shuffle = data, batch_size, shuffle
+        self.data, self.batch_size, self.shuffle = data, whole("batch_size", batch_size, 1), shuffle
         self.augment, self.seed, self.epoch = tuple(augment), seed, 0
         self.normalize = Normalize(*(t.tolist() for t in mean_std or data.mean_std))
 

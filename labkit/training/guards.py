@@ -1,6 +1,7 @@
 """What stops a training: network, images and recipe that do not fit together, and numbers that are none any more."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +10,8 @@ from labkit.base.errors import ConfigError, DivergedError
 from labkit.data.augment import apply_all
 from labkit.data.images import ImageSet
 from labkit.training import distributed
+from labkit.training.losses import with_auxiliary
 from labkit.training.recipe import Recipe
-from labkit.training.scoring import evaluating
 
 if TYPE_CHECKING:
     from labkit.training.checkpoint import State
@@ -27,37 +28,135 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
         )
     if recipe.early_stop and val is None:
         raise ConfigError(f"early_stop={recipe.early_stop!r} needs validation images, got none.")
-    check_last_batch(model, len(train), recipe.batch_size)
-    X = apply_all(recipe.augment, train.images[:2].cpu(), torch.Generator())  # (2, C, H, W)
+    if val is not None:
+        check_same_kind(train, val)
+    X = apply_all(recipe.augment, train.images[:2].cpu(), torch.Generator())  # (1 or 2, C, H, W)
     X = X.to(next(model.parameters()).device, torch.float32)
+    settle_layout(model, X)
+    check_logits(_tried(model, X, training=False)[0], len(X), train.classes)
+    check_batches(model, X[:1], len(train), recipe.batch_size)
+
+
+def check_same_kind(train: ImageSet, val: ImageSet) -> None:
+    """Raise `ConfigError` unless validation images have the classes, channels and size of the training images."""
+    if val.classes != train.classes:
+        same = sorted(val.classes) == sorted(train.classes)
+        what = "in another order" if same else f"{len(val.classes)}, the training images {len(train.classes)} or others"
+        raise ConfigError(
+            f"The validation images have their classes {what}: {', '.join(val.classes[:5])} ... against "
+            f"{', '.join(train.classes[:5])} .... Labels must mean the same in both; `only` brings them in one order."
+        )
+    ours, theirs = tuple(train.images.shape[1:]), tuple(val.images.shape[1:])
+    if ours != theirs:
+        raise ConfigError(
+            f"The training images are {ours} (channels, height, width), the validation images {theirs}. "
+            "Make both the same, as with `resized`."
+        )
+
+
+def settle_layout(model: nn.Module, X: Tensor) -> None:
+    """Put a network back into torch's own layout where its forward cannot do with another: `x.view` needs it."""
     try:
-        with evaluating(model):
-            logits = model(X)
-    except RuntimeError as error:
+        for training in (True, False):
+            _tried(model, X, training)
+    except ConfigError as error:
+        if "view size is not compatible" not in str(error):
+            return  # it has another reason, which the next check tells
+        placed: Any = model
+        placed.to(memory_format=torch.contiguous_format)
+
+
+def _tried(model: nn.Module, X: Tensor, training: bool) -> tuple[Tensor, list[Tensor]]:
+    """Run a network once, logits of auxiliary heads included, and leave it and the random numbers as they were.
+
+    Raises:
+        ConfigError: the network cannot take the images, with what it said.
+    """
+    modes = [(part, part.training) for part in model.modules()]
+    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    if training != model.training:
+        model.train(training)
+    devices = [X.device] if X.device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices), torch.no_grad():
+            return with_auxiliary(model, X) if training else (model(X), [])
+    except Exception as error:  # anything may stand in a student's forward
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ConfigError(
             f"The network cannot take images of {tuple(X.shape[1:])} (channels, height, width): "
-            f"{str(error).splitlines()[0]}. Build it with in_channels={train.in_channels}, "
-            f"image_size={X.shape[2]}."
+            f"{reason}. Build it with in_channels={X.shape[1]}, image_size={X.shape[2]}."
         ) from error
-    if logits.shape != (len(X), len(train.classes)):
+    finally:
+        for part, was_training in modes:
+            part.training = was_training
+        for buffer, before in kept:
+            buffer.copy_(before)
+
+
+def check_logits(logits: Any, images: int, classes: Sequence[str]) -> None:
+    """Raise `ConfigError` unless a network's answer to a batch is one row of logits an image, (B, num_classes)."""
+    if isinstance(logits, (tuple, list)):
         raise ConfigError(
-            f"The network gives {logits.shape[-1]} logits an image and {train.name} has {len(train.classes)} "
-            f"classes. Build it with num_classes={len(train.classes)}."
+            f"The network returns a {type(logits).__name__} of {len(logits)}; it must return the logits alone, a "
+            "tensor (B, num_classes). Perhaps its first part is meant: return that one."
+        )
+    if not isinstance(logits, Tensor):
+        keys = f" with the keys {', '.join(map(str, logits))}" if isinstance(logits, dict) else ""
+        raise ConfigError(
+            f"The network returns a {type(logits).__name__}{keys}; it must return logits, a tensor (B, num_classes)."
+        )
+    if logits.ndim != 2 or len(logits) != images:
+        flat = logits.ndim > 2 and logits.shape[2:].numel() == 1
+        advice = " Flatten it: logits.flatten(1)." if flat else ""
+        raise ConfigError(
+            f"The network gives {tuple(logits.shape)} for {images} images; logits are ({images}, num_classes), one row "
+            f"an image.{advice}"
+        )
+    if logits.shape[1] != len(classes):
+        raise ConfigError(
+            f"The network gives {logits.shape[1]} logits an image and there are {len(classes)} classes. Build it with "
+            f"num_classes={len(classes)}."
         )
 
 
-def check_last_batch(model: nn.Module, images: int, batch_size: int) -> None:
-    """Raise `ConfigError` where batch normalisation would meet a batch of one image, which has no spread."""
-    if not any(isinstance(m, nn.BatchNorm1d) for m in model.modules()):
-        return  # there is none, or it spans all processes
-    fewest, rest = 2 * distributed.size(), images % batch_size  # two images for each process
-    if 0 < rest < fewest:
-        fits = next(b for b in range(batch_size + 1, images + 1) if images % b == 0 or images % b >= fewest)
-        left = "one image" if rest == 1 else f"{rest} images for {distributed.size()} processes"
+def check_batches(model: nn.Module, X: Tensor, images: int, batch_size: int) -> None:
+    """Raise `ConfigError` where a norm would meet a batch with one value a channel, which has no spread.
+
+    Each process has its share of a batch; the smallest share of the last batch decides, or that of every batch.
+
+    Args:
+        model: in the layout in which it trains.
+        X: one image as the network gets it, (1, C, H, W); it is repeated.
+        images: of the training set.
+        batch_size: of the recipe.
+    """
+    processes = distributed.size()
+    smallest = min(batch_size, images, images % batch_size or batch_size)
+    fewest = 2 * processes
+    if smallest < fewest and _trains(model, X):
+        return
+    _tried(model, X.repeat(2, 1, 1, 1), training=True)  # where two are not enough either, it says what is wrong
+    if smallest >= fewest:
+        return
+    if images < fewest:
         raise ConfigError(
-            f"{images:,} images in batches of {batch_size} leave a last batch of {left}, and batch "
-            f"normalisation needs two{' in each' if distributed.size() > 1 else ''}. Use batch_size={fits}."
+            f"{images} image{'s are' if images > 1 else ' is'} too few: the norms of this network need {fewest}."
         )
+    fits = next(b for b in range(max(batch_size, fewest), images + 1) if not 0 < images % b < fewest)
+    left = "one image" if smallest == 1 else f"{smallest} images for {processes} processes"
+    raise ConfigError(
+        f"{images:,} images in batches of {batch_size} leave a last batch of {left}, and the normalisation of this "
+        f"network needs two{' in each' if processes > 1 else ''}. Use batch_size={fits}."
+    )
+
+
+def _trains(model: nn.Module, X: Tensor) -> bool:
+    """Say whether a network in training takes a batch."""
+    try:
+        _tried(model, X, training=True)
+    except ConfigError:
+        return False
+    return True
 
 
 def check_finite(losses: Tensor, state: "State") -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from labkit.base.checks import whole
 from labkit.data.images import Batches, ImageSet
 from labkit.training import distributed
 from labkit.training.checkpoint import State
@@ -24,6 +25,8 @@ from labkit.training.progress import progress_bar
 from labkit.training.recipe import Recipe
 from labkit.training.schedules import SCHEDULES
 from labkit.training.scoring import eval_batches, pixel_stats, score
+
+LARGEST_SEED = 10**12  # a run's other seeds are made of it, and torch takes none of more than 64 bits
 
 
 def fit(
@@ -64,7 +67,7 @@ def fit(
         ConfigError: classes, channels or recipe that do not fit; a checkpoint of something else.
         TrainingError: the loss is no longer finite; names epoch and step.
     """
-    where = pick_device(device)
+    where, seed = pick_device(device), whole("seed", seed, 0, most=LARGEST_SEED)
     model = placed(model, where)
     check_fit(model, train, val, recipe)
     train, val = train.to(where), val.to(where) if val else None

@@ -6,7 +6,7 @@ Not here: what its words mean (optimizers.py, schedules.py, device.py, losses.py
 import math
 from dataclasses import asdict, dataclass, fields
 
-from labkit.base.checks import whole
+from labkit.base.checks import number, whole
 from labkit.base.errors import ConfigError, unknown
 from labkit.data.augment import Normalize, Transform, make
 from labkit.training.history import STOP_ON
@@ -15,6 +15,7 @@ from labkit.training.schedules import SCHEDULES
 
 HEADS = ("svm", "imagenet")  # output layers that are not trained by gradients, see labkit.transfer
 PRECISIONS = ("float32", "bf16", "auto")
+NUMBERS = ("lr", "body_lr", "momentum", "weight_decay", "step_factor", "label_smoothing", "clip_norm")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Recipe:
     patience: int = 5
 
     def __post_init__(self):
-        made = tuple(t if isinstance(t, Transform) else make(t) for t in self.augment)
+        given = (self.augment,) if isinstance(self.augment, Transform) else self.augment
+        made = tuple(t if isinstance(t, Transform) else make(t) for t in given)
         if any(isinstance(t, Normalize) for t in made):
             raise ConfigError("augment takes no Normalize: Batches normalises every image after the transforms.")
         object.__setattr__(self, "augment", made)  # the way of a frozen dataclass
@@ -79,7 +81,10 @@ class Recipe:
             if value not in known:
                 raise unknown(what, value, known)
         for name in ("epochs", "batch_size", "step_epochs", "patience"):
-            whole(name, getattr(self, name), 1)
+            object.__setattr__(self, name, whole(name, getattr(self, name), 1))
+        for name in NUMBERS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, number(name, getattr(self, name)))
         for what, ok, expected in (
             ("lr", 0 < self.lr < math.inf, "above 0"),
             ("body_lr", self.body_lr is None or 0 < self.body_lr < math.inf, "above 0, or None"),
@@ -87,10 +92,10 @@ class Recipe:
             ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
             ("momentum", self.momentum == 0 or self.optimizer == "sgd", '0 unless the optimizer is "sgd"'),
             ("nesterov", not self.nesterov or self.momentum > 0, "False where there is no momentum"),
-            ("weight_decay", self.weight_decay >= 0, "at least 0"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0"),
             ("step_factor", 0 < self.step_factor < math.inf, "above 0"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
-            ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "above 0, or None"),
+            ("clip_norm", self.clip_norm is None or 0 < self.clip_norm < math.inf, "above 0, or None"),
         ):
             if not ok:
                 raise ConfigError(f"{what} must be {expected}, got {getattr(self, what)!r}.")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from labkit.data.images import Batches, ImageSet
 from labkit.training import distributed
 from labkit.training.device import autocast
+from labkit.training.guards import check_logits
 
 EVAL_BATCH = 500  # images a batch where no gradient is needed
 EVAL_PIXELS = 2_000_000  # and fewer where they are large: 39 of 224 x 224
@@ -64,6 +65,7 @@ def score(
         for X, y in distributed.shares(batches) if shared else batches:
             with autocast(device, precision):
                 logits = model(X)  # (B, num_classes)
+            check_logits(logits, len(X), batches.data.classes)
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
             counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
     if shared:
