@@ -15,7 +15,7 @@ from labkit.base.errors import ConfigError, unknown
 from labkit.experiments.execute import Settings, execute
 from labkit.records.ledger import Run
 from labkit.search.grid import Range, Search, choices, point_name, recorded
-from labkit.search.storage import cause, open_storage, patiently
+from labkit.search.storage import OPENING, cause, need_optuna, open_storage, patiently
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # Optuna's import of a progress bar, in notebooks
 
@@ -55,6 +55,7 @@ def open_study(
         pruner: "none", "median" or "hyperband"; stops points that fall behind, and is not for grids.
         seed: of the sampler, so that one worker draws the same points again; None where several workers draw.
     """
+    need_optuna()
     import optuna
 
     if sampler not in SAMPLERS:
@@ -74,6 +75,7 @@ def open_study(
             pruner=getattr(optuna.pruners, PRUNERS[pruner])(),
         ),
         storage,
+        OPENING,
     )
     told = {dimension: repr(values) for dimension, values in search.space.items()}
     known = study.user_attrs.get("space")
@@ -156,9 +158,10 @@ def work(
         ConfigError: as `check_plan`; or the study exists with other dimensions.
         LabkitError: the storage cannot be reached.
     """
+    check_plan(sampler, trials, pruner)
+    need_optuna()
     import optuna
 
-    check_plan(sampler, trials, pruner)
     study = (
         grid_study(search, budget, storage)
         if sampler == "grid"

@@ -4,23 +4,29 @@ A storage that is away for a while is waited for; one that stays away ends in an
 Not here: which point is trained next (queue.py); records, which lie in the ledger.
 """
 
+import importlib.util
 import re
 import shlex
 import time
 from collections.abc import Callable
 from typing import Any
 
-from labkit.base.errors import LabkitError
+from labkit.base.errors import ConfigError, LabkitError
 from labkit.base.files import cache_dir
 
 HEARTBEAT = 60  # seconds between two signs of life of a worker
 PATIENCE = 3 * HEARTBEAT  # seconds without one after which its point is given to another
 RETRIES = 3  # how often a point is given to another worker
 LOCK_WAIT = 60  # seconds to wait for another process that writes the SQLite file
+OPENING = 8  # seconds to wait for a storage that cannot be opened: its address may be wrong
+AWAY = 120  # seconds to wait for one that was there: its server starts again
+LONGEST_PAUSE = 5  # seconds between two tries
+KINDS = ("sqlite", "postgresql", "postgresql+psycopg")  # of storages
 
 
 def open_storage(address: str | None):
     """Return Optuna's storage, with a sign of life from each worker and a second chance for each point."""
+    need_optuna()
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
     from optuna.trial import TrialState
     from sqlalchemy.exc import DBAPIError
@@ -52,6 +58,7 @@ def open_storage(address: str | None):
     if address is None:
         address = default_storage()
         (cache_dir() / "searches").mkdir(parents=True, exist_ok=True)
+    check_address(address)
     address = address.replace("postgresql://", "postgresql+psycopg://")  # SQLAlchemy before 2.1 means another driver
     options = {"connect_args": {"timeout": LOCK_WAIT}} if _is_sqlite(address) else {"pool_pre_ping": True}
     return Storage(
@@ -68,16 +75,58 @@ def default_storage() -> str:
     return f"sqlite:///{cache_dir() / 'searches' / 'studies.db'}"
 
 
-def without_password(address: str | None) -> str:
-    """Return the address of a storage as it may be shown.
+def need_optuna() -> None:
+    """Raise `LabkitError` where Optuna is missing or too old, with what to type."""
+    try:
+        from optuna.storages import RetryHeartbeatStaleTrialCallback  # noqa: F401  (since 4.9)
+    except ImportError as error:
+        raise LabkitError('A search needs Optuna 4.9 or newer: pip install "optuna>=4.9".') from error
 
-    >>> without_password("postgresql://ada:secret@host/db")
+
+def check_address(address: str) -> None:
+    """Raise `ConfigError` unless the address of a storage is one that can be: SQLite or PostgreSQL, with a whole port.
+
+    >>> check_address("sqlite:///studies.db")
+    """
+    kind, there, rest = address.partition("://")
+    if not there:
+        raise ConfigError(f"A storage is an address. For a SQLite file type sqlite:///{without_password(address)}.")
+    if kind == "postgres":
+        raise ConfigError(f"Type postgresql in place of postgres: postgresql://{without_password(address)[11:]}.")
+    if kind not in KINDS:
+        raise ConfigError(f"A storage is sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, not {kind}://.")
+    if kind == "sqlite":
+        if not rest.startswith("/") or rest == "/":
+            raise ConfigError(f"A SQLite file has three strokes before its name: sqlite:///studies.db, not {address}.")
+        return
+    if importlib.util.find_spec("psycopg") is None:
+        raise ConfigError('A storage in PostgreSQL needs psycopg: pip install "psycopg[binary]".')
+    place = re.split(r"[/?]", rest)[0]
+    if rest.count("@") > 1 or (rest.count("@") == 1 and "@" not in place):
+        raise ConfigError(
+            f"The address {without_password(address)} has a password with @, / or ? in it. "
+            "Write them as %40, %2F and %3F."
+        )
+    host, _, port = place.rpartition("@")[2].partition(":")
+    if not host.startswith("[") and port and not (port.isdecimal() and 0 < int(port) < 65_536):
+        raise ConfigError(
+            f"The port in {without_password(address)} is no number of 1 to 65,535. "
+            "It stands after the host: postgresql://USER:PASSWORD@HOST:5432/NAME."
+        )
+
+
+def without_password(address: str | None) -> str:
+    """Return the address of a storage as it may be shown: nothing of a password, whatever is in it.
+
+    >>> without_password("postgresql://ada:se@cret@host/db")
     'postgresql://ada:***@host/db'
     >>> without_password("postgresql://host/db?user=ada&password=secret")
     'postgresql://host/db?user=ada&password=***'
     """
-    shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", address or "the SQLite file in the cache")
-    return re.sub(r"(password=)[^&]*", r"\1***", shown)
+    shown = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", address or "the SQLite file in the cache", flags=re.DOTALL)
+    if "@" not in shown:  # what follows a name may be a password whose @ was forgotten, unless it is a port
+        shown = re.sub(r"(://[^:/@\[]*):(?!\d+(/|\?|$)).*", r"\1:***", shown, flags=re.DOTALL)
+    return re.sub(r"(?i)(password=).*", r"\1***", shown, flags=re.DOTALL)
 
 
 def dashboard(address: str | None) -> str:
@@ -101,11 +150,18 @@ def cause(error: BaseException | None, kind: type[Exception]) -> Exception | Non
     return error
 
 
-def patiently(call: Callable[[], Any], address: str | None, tries: int = 5):
-    """Call what needs the storage; try again after growing pauses, then say what is wrong without the password."""
+def patiently(call: Callable[[], Any], address: str | None, patience: float = AWAY):
+    """Call what needs the storage; try again after growing pauses, then say what is wrong without the password.
+
+    Args:
+        call: what is tried.
+        address: of the storage.
+        patience: seconds that the storage may be away.
+    """
     from sqlalchemy.exc import DBAPIError
 
-    for attempt in range(tries):
+    began, pause = time.monotonic(), 0.5
+    while True:
         try:
             return call()
         except Exception as error:
@@ -113,7 +169,11 @@ def patiently(call: Callable[[], Any], address: str | None, tries: int = 5):
             if fault is None:
                 raise
             reason = str(fault.orig).splitlines()[0]
-            time.sleep(0.5 * 2**attempt)
+        left = began + patience - time.monotonic()
+        if left <= 0:
+            break
+        time.sleep(min(pause, left))
+        pause = min(2 * pause, LONGEST_PAUSE)
     look = (
         "Is there room on the disk, and does no other program hold the file?"
         if _is_sqlite(address)

@@ -213,7 +213,7 @@ def test_a_study_with_other_dimensions_is_refused():
 
 
 def test_an_unreachable_storage_is_named_without_its_password(monkeypatch):
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("labkit.search.queue.OPENING", 0.1)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
