@@ -15,6 +15,9 @@ def main(args: list[str] | None = None) -> int:
     args = sys.argv[1:] if args is None else args
     show = "--traceback" in args
     args = [a for a in args if a != "--traceback"]
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")  # a name outside of a console's letters costs a letter, not the line
     try:
         if args and args[0] in ("book", "test", "lowest", "notebooks", "clean"):
             from labkit.apps import workspace

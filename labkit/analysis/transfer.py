@@ -264,9 +264,7 @@ def compare_routes(
         ConfigError: an unknown route or backbone.
     """
     routes, done = list(routes), []
-    for name in routes:  # before anything is trained
-        if name not in ROUTES:
-            raise unknown("route", name, ROUTES)
+    check_plan(routes, backbone, device)
     for name in routes:
         if started:
             started(name)
@@ -290,6 +288,16 @@ def compare_routes(
             Route(name, model.cpu(), right / len(val), low, high, sum(history["seconds"]), trainable(model, recipe))
         )
     return done
+
+
+def check_plan(routes: Iterable[str], backbone: str, device: str | None) -> None:
+    """Raise `ConfigError` for a route, a backbone or a device that is not there; before a photograph is read."""
+    for name in routes:
+        if name not in ROUTES:
+            raise unknown("route", name, ROUTES)
+    if backbone not in KNOWN:
+        raise unknown("backbone", backbone, KNOWN)
+    pick_device(device)
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:

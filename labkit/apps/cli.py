@@ -166,7 +166,7 @@ def count(network):
 @click.option(
     "--size", type=click.IntRange(32), default=224, show_default=True, help="Pixels that each photograph is made."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--device", default=None, help="cpu, cuda or mps  [default: the fastest one present]")
 @click.option("--skip-unreadable", is_flag=True, help="Go on without photographs that cannot be read.")
 @click.option("--out", type=click.Path(), default=None, help="Folder for model and report.  [default: transfer-NAME]")
@@ -174,10 +174,11 @@ def transfer(folder, routes, backbone, epochs, size, seed, device, skip_unreadab
     """Train on your own photographs: a folder with one folder a class; write a model and a report."""
     from pathlib import Path
 
-    from labkit.analysis.transfer import ROUTES, compare_routes
+    from labkit.analysis.transfer import ROUTES, check_plan, compare_routes
     from labkit.apps import own_pictures
     from labkit.base.files import check_writable
 
+    check_plan(routes, backbone, device)
     pictures = own_pictures.open_pictures(folder, size, skip_unreadable=skip_unreadable, seed=seed)
     for note in pictures.notes:
         click.echo(note, err=True)

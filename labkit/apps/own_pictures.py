@@ -89,7 +89,7 @@ def open_pictures(folder: str | Path, size: int = 224, *, skip_unreadable: bool 
 
 def _copies(photos: Photos) -> dict[Path, Path]:
     """Return for each photograph that was there before the first one of the same pixels."""
-    return {second: first for first, second in reversed(duplicates(photos))}
+    return {second: first for first, second in duplicates(photos)}
 
 
 def _without(photos: Photos, doubles: dict[Path, Path]) -> list[int]:

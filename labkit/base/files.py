@@ -97,3 +97,12 @@ def write_atomic(path: Path, content: bytes) -> None:
             f"Cannot write {path} ({len(content) / 1e6:.1f} MB): {why}. "
             "Make room or the folder writable and run the same command again: what was finished is kept."
         ) from error
+
+
+def shown(path: str | Path) -> str:
+    """Return a path as a console may show it: line feeds, escape codes and bytes that are no text are written out.
+
+    >>> shown("ants/a\\nb.jpg")
+    'ants/a\\\\nb.jpg'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))

@@ -4,22 +4,38 @@ They are decoded once, shrunk and cut to squares, and stay in memory as bytes, l
 Not here: the training on them, downloads (see download.py), random transforms (see augment.py).
 """
 
+import functools
 import hashlib
+import importlib
+import importlib.util
+import os
+import stat
 import warnings
+from collections import Counter
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 from torch import Tensor
 
 from labkit.base.checks import whole
 from labkit.base.errors import ConfigError, DataError
+from labkit.base.files import shown
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")  # no others: EPS, for one, would start Ghostscript
+SIGNATURES = {  # of files that do not say by their ending what they are: where, and the bytes there
+    "JPEG": (0, b"\xff\xd8\xff"),
+    "PNG": (0, b"\x89PNG\r\n\x1a\n"),
+    "GIF": (0, b"GIF8"),
+    "TIFF": (0, b"II*\0"),
+    "TIFF of the other byte order": (0, b"MM\0*"),
+    "WEBP": (8, b"WEBP"),
+    **{f"HEIF {brand!r}": (4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")},
+    **{f"AVIF {brand!r}": (4, b"ftyp" + brand) for brand in (b"avif", b"avis")},
+}
 TRAIN = ("train", "training")  # names of the folder with a part, in any case; the first that is there counts
 VAL = ("val", "valid", "validation", "test", "testing")
 MEND = (
@@ -41,7 +57,7 @@ class Photos:
         labels: (N,), int64, 0 to len(classes) - 1.
         classes: the name of each class, the name of its folder.
         files: where each image came from, N paths.
-        left_out: one sentence for each unreadable file that was left out.
+        left_out: one sentence for each unreadable file that was left out, and for what else lies there and is none.
     """
 
     images: Tensor
@@ -67,7 +83,7 @@ def read_photo(path: str | Path, size: int) -> Tensor:
     held is obeyed (a damaged note counts as none). Of an animation or of several pages the first picture is taken.
 
     Args:
-        path: a JPEG, PNG, PPM, PGM, BMP, TIFF, WebP or GIF file.
+        path: a JPEG, PNG, PPM, PGM, BMP, TIFF, WebP or GIF file; AVIF and HEIF as `readable_formats` says.
         size: height and width of the result in pixels, at least 1.
 
     Returns:
@@ -97,24 +113,37 @@ def _decode(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow only warns up to twice its limit; a set that does not fit into memory is no better there.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=readable_formats()) as image:
                 return ImageOps.exif_transpose(image)
     except Exception as error:  # broken bytes make Pillow raise OSError, SyntaxError, ValueError, struct.error, ...
         raise _Unreadable(_fault(path, error)) from error
 
 
+@functools.cache
+def readable_formats() -> tuple[str, ...]:
+    """Return the formats that can be read here: `FORMATS`, and AVIF and HEIF where Pillow or pillow-heif reads them."""
+    formats = [*FORMATS]
+    if features.check("avif"):
+        formats.append("AVIF")
+    if importlib.util.find_spec("pillow_heif"):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        formats.append("HEIF")
+    return tuple(formats)
+
+
 def _fault(path: Path, error: Exception) -> str:
     """Return the sentence that says why Pillow could not decode a file."""
+    name = shown(path)
     if isinstance(error, FileNotFoundError):
-        return f"{path} is missing."
+        return f"{name} is missing."
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size == 0:
-            return f"{path} is empty (0 bytes)."
-        return f"{path} is no image, or its header is damaged; expected one of {', '.join(FORMATS)}."
+            return f"{name} is empty (0 bytes)."
+        return f"{name} is no image, or its header is damaged; expected one of {', '.join(readable_formats())}."
     reason = getattr(error, "strerror", None) or str(error).rstrip(".") or type(error).__name__
     if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
-        return f"{path} has too many pixels: {reason}."
-    return f"{path} cannot be decoded: {reason}."
+        return f"{name} has too many pixels: {reason}."
+    return f"{name} cannot be decoded: {reason}."
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
@@ -157,9 +186,11 @@ def read_folder(
 ) -> Photos:
     """Read a folder whose sub-folders are the classes. Introduced in lab 10.
 
-    Photographs may lie deeper inside the folder of their class. Which files count is told by their extension
-    (`EXTENSIONS`, in any case); others, hidden ones and files beside the class folders are ignored. The order is
-    that of the names: classes first, then files.
+    Photographs may lie deeper inside the folder of their class. Which files count is told by their ending
+    (`EXTENSIONS`, in any case) or else by their first bytes, so that IMG_1.jfif or a file without an ending counts;
+    others, hidden ones and files beside the class folders are ignored. The order is that of the names: classes first,
+    then files. What could be meant and was passed over (linked folders, pipes, photographs in HEIF where pillow-heif is
+    missing) is told in `left_out`.
 
     Args:
         folder: holds at least two class folders.
@@ -177,7 +208,9 @@ def read_folder(
         ConfigError: a size out of range.
     """
     folder, size = _without_parts(_existing(folder)), whole("size", size, 1)
-    by_class = {sub.name: _photographs(sub) for sub in _subfolders(folder)}
+    there = {sub.name: _photographs(sub) for sub in _subfolders(folder)}
+    by_class = {name: files for name, (files, _) in there.items()}
+    passed_over = [note for _, notes in there.values() for note in notes]
     names = tuple(by_class) if classes is None else tuple(classes)
     images, labels, files, unreadable = _read_all(by_class, names, size)
     problems = _layout_problems(folder, by_class, names)
@@ -187,7 +220,7 @@ def read_folder(
         problems += [*unreadable, MEND]
     if problems:
         raise DataError(f"{folder} cannot be used as photographs in class folders:\n  " + "\n  ".join(problems))
-    return Photos(torch.stack(images), torch.tensor(labels), names, tuple(files), tuple(unreadable))
+    return Photos(torch.stack(images), torch.tensor(labels), names, tuple(files), (*unreadable, *passed_over))
 
 
 def _read_all(by_class: dict[str, list[Path]], classes: tuple[str, ...], size: int):
@@ -266,17 +299,18 @@ def parts(folder: str | Path) -> dict[str, Path]:
 
 
 def duplicates(a: Photos, b: Photos | None = None) -> list[tuple[Path, Path]]:
-    """Return the pairs of photographs with equal pixels, whatever their names and classes. Introduced in lab 10.
+    """Return which photographs show the pixels of another, whatever their names and classes. Introduced in lab 10.
 
     What is compared is the image as it was read, shrunk and cut. So a copy in another lossless format is found;
     one that was saved as JPEG again has other pixels and is not.
 
     Args:
         a: photographs.
-        b: others of the same size; without it the pairs within `a` are returned, each once.
+        b: others of the same size; without it copies within `a` are looked for.
 
     Returns:
-        Pairs of a file of `a` and one of `b`, or of an earlier and a later file of `a`.
+        Pairs of a file of `a` and one of `b`, or of the first of equal files in `a` and a later one. Each copy is in a
+        pair; of n equal photographs there are n - 1, so that many cost no more than their number.
 
     Raises:
         ConfigError: images of different sizes, which are never equal.
@@ -288,14 +322,18 @@ def duplicates(a: Photos, b: Photos | None = None) -> list[tuple[Path, Path]]:
     [('ants/1.png', 'bees/1.png')]
     """
     if b is None:
-        return [pair for files in _by_pixels(a).values() for pair in combinations(files, 2)]
+        return [(first, later) for first, *copies in _by_pixels(a).values() for later in copies]
     if a.images.shape[1:] != b.images.shape[1:]:
         raise ConfigError(
             f"Images of {tuple(a.images.shape[1:])} and {tuple(b.images.shape[1:])} cannot be equal. "
             "Read both folders with the same size."
         )
     others = _by_pixels(b)
-    return [(mine, other) for key, files in _by_pixels(a).items() for mine in files for other in others.get(key, [])]
+    pairs = []
+    for key, mine in _by_pixels(a).items():
+        first, *more = others.get(key, [None])
+        pairs += [(file, first) for file in mine if first] + [(mine[0], other) for other in more]
+    return pairs
 
 
 def _by_pixels(photos: Photos) -> dict[bytes, list[Path]]:
@@ -320,14 +358,52 @@ def _subfolders(folder: Path) -> list[Path]:
     return sorted((sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith(".")), key=str)
 
 
-def _photographs(folder: Path) -> list[Path]:
-    """Return the files below a folder that are named as photographs, in the order of their paths."""
-    photographs = []
-    for path in folder.rglob("*"):
-        hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
-        if path.suffix.lower() in EXTENSIONS and not hidden and not path.is_dir():
-            photographs.append(path)
-    return sorted(photographs, key=Path.as_posix)  # as text, so that Windows has the same order
+def _photographs(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the photographs below a folder in the order of their paths, and a sentence for what else lies there."""
+    files, notes, unread = [], [], Counter()
+
+    def unreadable(error: OSError) -> None:
+        notes.append(f"{shown(error.filename)} cannot be read: {error.strerror}. What lies in it was passed over.")
+
+    for place, subfolders, names in os.walk(folder, onerror=unreadable):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in subfolders:
+            if os.path.islink(os.path.join(place, name)):  # the walk does not go in: it might come round again
+                notes.append(f"{shown(os.path.join(place, name))} is a link to a folder, which was not followed.")
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            kind = _kind(path)
+            if kind == "photograph":
+                files.append(path)
+            elif kind and kind in ("HEIF", "AVIF"):
+                unread[kind] += 1
+            elif kind:
+                notes.append(f"{shown(path)} {kind}; it was passed over.")
+    notes += [
+        f"{count} {kind} photograph{'s' * (count > 1)} in {shown(folder)} cannot be read here and were passed over. "
+        f"Install what reads them: pip install {'pillow-heif' if kind == 'HEIF' else '--upgrade pillow'}."
+        for kind, count in unread.items()
+    ]
+    return sorted(files, key=Path.as_posix), sorted(notes)  # as text, so that Windows has the same order
+
+
+def _kind(path: Path) -> str | None:
+    """Return "photograph", why a file is none, or None for what is no picture at all, such as a list of names.
+
+    The ending says it where it is a known one, else the first bytes.
+    """
+    known = path.suffix.lower() in EXTENSIONS
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "is no file but a pipe, a socket or a device"
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        return "photograph" if known else f"cannot be read: {error.strerror}"  # reading it will say why it cannot be
+    named = (name for name, (at, bytes_) in SIGNATURES.items() if head[at : at + len(bytes_)] == bytes_)
+    kind = next(named, "").partition(" ")[0]
+    if kind in ("HEIF", "AVIF") and kind not in readable_formats():
+        return kind
+    return "photograph" if known or kind else None
 
 
 def _part(folder: Path, names: tuple[str, ...]) -> Path | None:

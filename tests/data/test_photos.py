@@ -603,11 +603,19 @@ def test_duplicates_within_a_set_come_once(tmp_path):
         save(image, tmp_path / "ants/again.PNG", compress_level=0)
         save(image, tmp_path / "bees/as another class.tif")
     found = names(duplicates(read_folder(tmp_path, 16)), tmp_path)
-    assert found == [
-        ("ants/0.png", "ants/again.PNG"),
-        ("ants/0.png", "bees/as another class.tif"),
-        ("ants/again.PNG", "bees/as another class.tif"),
-    ]
+    assert found == [("ants/0.png", "ants/again.PNG"), ("ants/0.png", "bees/as another class.tif")]
+
+
+def test_five_thousand_equal_photographs_cost_what_five_thousand_do():
+    files = tuple(Path(f"ants/{i}.png") for i in range(5_000))
+    images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8).expand(5_000, 3, 8, 8)
+    same = Photos(images, torch.zeros(5_000, dtype=torch.int64), ("ants", "bees"), files)
+    pairs = duplicates(same)
+    assert len(pairs) == 4_999
+    assert {first for first, _ in pairs} == {files[0]}
+    across = duplicates(same, same)
+    assert len(across) == 9_999
+    assert {file for pair in across for file in pair} == set(files)
 
 
 def test_one_pixel_makes_a_difference():
