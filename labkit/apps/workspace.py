@@ -175,7 +175,7 @@ def lowest(python: Path, extra: list[str]) -> int:
     folder = root / "_build" / "lowest"
     there = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     tools = [line for line in (root / "requirements.txt").read_text().splitlines() if TEST_TOOL.match(line)]
-    optional = ["--extra", "search", "--extra", "postgresql", "--extra", "track"]
+    optional = [word for extra in ("photos", "postgresql", "search", "track") for word in ("--extra", extra)]
     uv, floors = [str(python), "-m", "uv"], str(folder / "floors.txt")
     how = ["--resolution", "lowest-direct", "--python", str(python), "--output-file", floors]
     for step in (

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import pickle
 import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +33,7 @@ from labkit.data.folders import read_photo
 from labkit.data.images import ImageSet
 from labkit.models import build
 from tests.making import Brightness, bad, save
-from tests.reading import call
+from tests.reading import ROOT, call
 
 SIZE = 16
 TINTS = {"ants": (200, 40, 40), "bees": (40, 200, 40), "wasps": (40, 40, 200)}
@@ -570,3 +572,38 @@ def test_a_photograph_that_is_twice_in_val_counts_once_there(tmp_path):
     found = open_pictures(tmp_path, 16)
     assert len(found.val) == 6
     assert found.notes == (f"{copied} shows the same as {seen}; it was left out of validation.",)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--route", "nonsense"), "There is no route 'nonsense'"),
+        (("--backbone", "nonsense"), "There is no backbone 'nonsense'"),
+        (("--device", "nonsense"), "There is no device 'nonsense'"),
+        (("--seed", "-1"), "-1 is not in the range"),
+        (("--seed", str(2**70)), "is not in the range"),
+    ],
+)
+def test_arguments_are_checked_before_a_photograph_is_read(tmp_path, capsys, monkeypatch, args, says):
+    fill(tmp_path / "a", 5)
+    monkeypatch.setattr("labkit.apps.own_pictures.read_folder", None)  # whoever reads fails in another way
+    code, _, err = call(capsys, "transfer", str(tmp_path / "a"), *args)
+    assert code in (1, 2)
+    assert says in err
+
+
+def test_a_console_without_the_letters_of_a_name_gets_every_line(tmp_path, model_file):
+    photograph = save(photo(1, TINTS["ants"]), tmp_path / "żółw.png")
+    missing = tmp_path / "żaba.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit", "predict", str(model_file), str(photograph), str(missing), str(photograph)],
+        cwd=ROOT,
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    out, err = done.stdout.decode("cp1252"), done.stderr.decode("cp1252")
+    assert len(out.splitlines()) == 2, err
+    assert "?ó?w.png" in out
+    assert "?aba.png is missing" in err
+    assert done.returncode == 1

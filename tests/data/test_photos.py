@@ -618,6 +618,86 @@ def test_five_thousand_equal_photographs_cost_what_five_thousand_do():
     assert {file for pair in across for file in pair} == set(files)
 
 
+# --- files that do not say what they are, and what is none ------------------------------------------------------------
+
+
+def test_photographs_are_known_by_their_first_bytes(tmp_path):
+    fill(tmp_path, count=1)
+    image = Image.new("RGB", (32, 32), (200, 40, 90))
+    kinds = {"JPEG": "a.jfif", "PNG": "IMG_0001", "GIF": "b.jpe", "TIFF": "c.photo", "WEBP": "d", "AVIF": "e.avif"}
+    for kind, name in kinds.items():
+        image.save(tmp_path / "ants" / name, kind)
+    bad(tmp_path / "ants" / "names.txt", b"a list of names")
+    bad(tmp_path / "ants" / "empty", b"")
+    photos = read_folder(tmp_path, 8)
+    assert {path.name for path in photos.files} == {"0.png", *kinds.values()} | {"0.png"}
+    assert photos.left_out == ()
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.HEIC", "a.heif", "IMG_1"])
+def test_photographs_of_phones_are_read_or_told_with_what_reads_them(tmp_path, name, monkeypatch):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    fill(tmp_path, count=1)
+    for more in ("", "2"):
+        Image.new("RGB", (64, 64), (200, 40, 90)).save(tmp_path / "ants" / (more + name), "HEIF")
+    assert len(read_folder(tmp_path, 8)) == 4
+    monkeypatch.setattr(folders, "readable_formats", lambda: folders.FORMATS)
+    photos = read_folder(tmp_path, 8)
+    assert len(photos) == 2
+    assert photos.left_out == (
+        f"2 HEIF photographs in {tmp_path / 'ants'} cannot be read here and were passed over. "
+        "Install what reads them: pip install pillow-heif.",
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are files of Unix")
+def test_pipes_and_links_are_told_and_not_waited_for(tmp_path):
+    fill(tmp_path / "photos", count=1)
+    fill(tmp_path / "elsewhere", count=3)
+    ants = tmp_path / "photos" / "ants"
+    os.mkfifo(ants / "f.jpg")
+    (ants / "more").symlink_to(tmp_path / "elsewhere" / "ants")
+    (ants / "again").symlink_to(ants)  # a walk that followed it would never end
+    photos = read_folder(tmp_path / "photos", 8)
+    assert len(photos) == 2
+    assert photos.left_out == (
+        f"{ants / 'again'} is a link to a folder, which was not followed.",
+        f"{ants / 'f.jpg'} is no file but a pipe, a socket or a device; it was passed over.",
+        f"{ants / 'more'} is a link to a folder, which was not followed.",
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    fill(tmp_path, count=1)
+    (tmp_path / "ants" / "more").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("more"):  # what the mode 000 does for everybody but root
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    photos = read_folder(tmp_path, 8)
+    more = tmp_path / "ants" / "more"
+    assert photos.left_out == (f"{more} cannot be read: Permission denied. What lies in it was passed over.",)
+
+
+def test_names_that_would_change_a_console_are_written_out(tmp_path):
+    fill(tmp_path, count=1)
+    names = ("a\nb.jpg", "c\x1b[31md.jpg") if os.name != "nt" else ("a.jpg",)
+    for name in names:
+        bad(tmp_path / "ants" / name, b"no picture")
+    photos = read_folder(tmp_path, 8, skip_unreadable=True)
+    said = "\n".join(photos.left_out)
+    assert len(said.splitlines()) == len(names)
+    assert "\x1b" not in said
+    if os.name != "nt":
+        assert r"a\nb.jpg is no image" in said
+        assert r"c\x1b[31md.jpg is no image" in said
+
+
 def test_one_pixel_makes_a_difference():
     images = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     images[1, 2, 3, 3] = 1
