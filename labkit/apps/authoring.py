@@ -17,6 +17,7 @@ from nbclient import NotebookClient
 
 from labkit.base.errors import LabkitError, unknown
 from labkit.base.files import cache_dir, project_root, records_dir, write_atomic
+from labkit.records.whole import sums
 
 COST_MOVED = 0.3  # the stored cost is renewed when a run takes so much more or less, as a share
 
@@ -33,6 +34,12 @@ def main(names: list[str]) -> None:
             store(known[name])  # once more: the page shows its own cost
         print(f"{name:28} {seconds:6.1f} s", flush=True)
     write_table(project_root() / "README.md")
+    write_sums()
+
+
+def write_sums() -> None:
+    """Write down the sums of all records as they are now; a test compares, so that no record is changed by hand."""
+    write_atomic(records_dir() / "SHA256SUMS", sums(records_dir()).encode())
 
 
 def store(path: Path) -> float:

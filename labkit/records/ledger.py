@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labkit.base.errors import ConfigError, DataError, unknown
 from labkit.base.files import cache_dir, records_dir, write_atomic
+from labkit.records import whole
 from labkit.records.metrics import METRICS
 
 
@@ -91,10 +92,34 @@ def record_path(lab: str, arm: str, budget: str, seed: int) -> Path:
 
 
 def read(path: Path) -> Run:
-    """Read one record; raise `DataError` where the file is damaged."""
+    """Read one record, and believe it only where it is whole and the record of the run that its file is named after.
+
+    Raises:
+        DataError: the file is damaged, contradicts itself, or belongs to another run; or it cannot be read at all.
+    """
+    path = Path(path)
     try:
-        return Run(**json.loads(Path(path).read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} is no record of a run ({error}). Delete it and run that lab again, or restore it from git."
-        ) from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        what = "is a folder, and a record is a file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise DataError(f"{path} {what}. Nothing in it was changed.") from error
+    except ValueError as error:  # no JSON, or no text
+        raise _damaged(path, [str(error)]) from error
+    if wrong := list(whole.faults(content, Run)):
+        raise _damaged(path, wrong)
+    run = Run(**content)
+    right = record_path(run.lab, run.arm, run.budget, run.seed)
+    try:
+        wrong = [*whole.disagreements(run), *whole.misplaced(run, path, right)]
+    except (TypeError, KeyError, AttributeError, IndexError) as error:  # a part has another form
+        wrong = [f"a part of it has another form ({type(error).__name__}: {error})"]
+    if wrong:
+        raise _damaged(path, wrong)
+    return run
+
+
+def _damaged(path: Path, wrong: list[str]) -> DataError:
+    return DataError(
+        f"{path} is no whole record of a run: {'; '.join(wrong[:3])}. Delete it and run that lab again, or restore it "
+        "from git."
+    )

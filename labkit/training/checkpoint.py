@@ -3,10 +3,12 @@
 Not here: the epoch itself (loop.py), the record of a run (records/ledger.py).
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +35,7 @@ class State:
     seed: int
     steps_per_epoch: int
     path: Path | None = None
+    images: str | None = None  # the fingerprint of what is learned from
     history: History = field(default_factory=History)
     best: dict[str, Tensor] | None = None  # early stopping: the weights of the best epoch
 
@@ -94,8 +97,9 @@ class State:
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "images": self.images,
         }
-        torch.save(content, buffer)
+        torch.save(content | {"sum": checksum(content)}, buffer)
         assert self.path is not None  # only a training with a file is saved
         write_atomic(self.path, buffer.getvalue())
 
@@ -118,6 +122,11 @@ class State:
                 f"{self.path} is a checkpoint of another model: {content['spec']}, not {_spec(self.model)}. "
                 "Give another checkpoint file, or delete this one to start anew."
             )
+        if content["images"] != self.images:
+            raise ConfigError(
+                f"{self.path} is the checkpoint of a training on other images. Give another checkpoint file, or delete "
+                "this one to start anew."
+            )
         ours, theirs = self.recipe.as_record(), Recipe.of(content["recipe"]).as_record()
         changed = [k for k in ours if ours[k] != theirs.get(k) and k != "epochs"]
         grown = ours["epochs"] != theirs["epochs"]
@@ -135,16 +144,53 @@ class State:
 
 
 def read_checkpoint(path: Path) -> dict:
-    """Read a checkpoint without running any code from it; raise `TrainingError` where it is not readable."""
+    """Read a checkpoint without running any code from it.
+
+    Raises:
+        TrainingError: the file is damaged, that is, its contents do not give its sum; or it cannot be read.
+    """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if "spec" not in content or "history" not in content:
-            raise ValueError("a file of torch, but of something else")
+        held = io.BytesIO(path.read_bytes())
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or "there is not enough memory"
+        what = "is a folder, and a checkpoint is a file" if path.is_dir() else f"cannot be read: {reason}"
+        raise TrainingError(
+            f"{path} {what}. Nothing in it was changed; the same call goes on once it can be."
+        ) from error
+    try:
+        content = torch.load(held, map_location="cpu", weights_only=True)
+        if content.pop("sum") != checksum(content):
+            raise ValueError("its contents do not give its sum")
         return content
+    except MemoryError as error:
+        raise TrainingError(f"{path} cannot be read: there is not enough memory.") from error
     except Exception as error:  # cut off or foreign bytes make torch.load raise nearly anything
         raise TrainingError(
-            f"{path} is not a readable checkpoint ({type(error).__name__}). Delete it to start that training anew."
+            f"{path} is damaged or no checkpoint of this version ({type(error).__name__}). Delete it to start that "
+            "training anew."
         ) from error
+
+
+def checksum(content: Any) -> str:
+    """Return the sha256 over everything in a checkpoint: names, numbers and the bytes of each tensor."""
+    digest = hashlib.sha256()
+
+    def add(part: Any) -> None:
+        if isinstance(part, Tensor):
+            digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            digest.update(part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(part, dict):
+            for name, value in part.items():
+                digest.update(repr(name).encode())
+                add(value)
+        elif isinstance(part, (list, tuple)):
+            for value in part:
+                add(value)
+        else:
+            digest.update(repr(part).encode())
+
+    add(content)
+    return digest.hexdigest()
 
 
 def _spec(model: nn.Module) -> dict:

@@ -73,7 +73,8 @@ def fit(
     train, val = train.to(where), val.to(where) if val else None
     stats = pixel_stats(model, train)  # of the training images, for the validation images too
     batches = Batches(train, recipe.batch_size, mean_std=stats, shuffle=True, augment=recipe.augment, seed=seed)
-    state = State(model, recipe, seed, len(batches), Path(checkpoint) if checkpoint else None)
+    path, images = (Path(checkpoint), train.fingerprint) if checkpoint else (None, None)
+    state = State(model, recipe, seed, len(batches), path, images)
     while not state.finished:
         row = train_epoch(state, batches, progress)
         if val:

@@ -170,7 +170,7 @@ def test_record_round_trip(tmp_path):
 def test_damaged_record_is_named(tmp_path, content):
     path = tmp_path / "r.json"
     path.write_text(content)
-    with pytest.raises(DataError, match="r.json is no record of a run"):
+    with pytest.raises(DataError, match="r.json is no whole record of a run"):
         read(path)
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -149,8 +150,48 @@ def test_planned_schedules_do_not_grow(tmp_path):
 def test_damaged_checkpoint_is_refused(tmp_path, content):
     path = tmp_path / "run.pt"
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match="is not a readable checkpoint"):
+    with pytest.raises(TrainingError, match="is damaged or no checkpoint of this version"):
         train_small(Recipe(epochs=1), checkpoint=path)
+
+
+def test_a_flipped_byte_anywhere_in_a_checkpoint_is_noticed_or_harmless(tmp_path):
+    path = tmp_path / "run.pt"
+    train_small(Recipe(epochs=1), checkpoint=path)
+    whole = path.read_bytes()
+    right = read_checkpoint(path)
+    noticed = 0
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        try:
+            content = read_checkpoint(path)
+        except TrainingError:
+            noticed += 1
+        else:  # a byte that nothing reads
+            assert all(torch.equal(content["model"][name], tensor) for name, tensor in right["model"].items())
+            assert content["history"] == right["history"]
+    assert noticed > 30
+
+
+def test_what_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="is a folder, and a checkpoint is a file") as refused:
+        read_checkpoint(tmp_path)
+    assert "elete" not in str(refused.value)
+    path = tmp_path / "run.pt"
+    train_small(Recipe(epochs=1), checkpoint=path)
+    for error, says in ((OSError(5, "Input/output error"), "Input/output error"), (MemoryError(), "not enough memory")):
+        monkeypatch.setattr("pathlib.Path.read_bytes", lambda self, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(TrainingError, match=f"cannot be read: .*{says}") as refused:
+            read_checkpoint(path)
+        assert "elete" not in str(refused.value)
+
+
+def test_a_checkpoint_of_other_images_is_refused(tmp_path):
+    path, recipe = tmp_path / "run.pt", Recipe(epochs=1)
+    train_small(recipe, checkpoint=path)
+    train, val = sets()
+    other = replace(train, labels=train.labels.flip(0))
+    with pytest.raises(ConfigError, match="is the checkpoint of a training on other images"):
+        fit(make_model(), other, val, Recipe(epochs=2), checkpoint=path, device="cpu", progress=False)
 
 
 def test_checkpoint_with_code_is_refused(tmp_path):
@@ -160,7 +201,7 @@ def test_checkpoint_with_code_is_refused(tmp_path):
 
     path = tmp_path / "run.pt"
     torch.save({"spec": Evil()}, path)
-    with pytest.raises(TrainingError, match="is not a readable checkpoint"):
+    with pytest.raises(TrainingError, match="is damaged or no checkpoint of this version"):
         read_checkpoint(path)
 
 
