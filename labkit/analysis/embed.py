@@ -18,6 +18,7 @@ from labkit.data.images import ImageSet
 from labkit.training.scoring import eval_batches, evaluating, pixel_stats
 
 PCA_TO = 50  # dimensions that t-SNE gets: the rest is mostly noise, and costs time
+LARGE = 1e6  # from here on features are scaled before they are squared
 SHOWN = 100  # images of each class in a recorded plane
 NEIGHBOURS = 12  # neighbours that trustworthiness asks about
 
@@ -93,6 +94,8 @@ def tsne(features: np.ndarray, *, perplexity: float = 30, seed: int = 0) -> np.n
             f"A perplexity of {perplexity:g} needs at least {math.ceil(3 * max(perplexity, 1)) + 1} points, "
             f"got {count}; from 4 points on it may be 1 to a third of their number less one."
         )
+    if (largest := np.abs(features).max()) > LARGE:  # openTSNE squares them in float32; t-SNE knows no unit
+        features = features / largest
     if (features == features[0]).all():
         return np.zeros((count, 2))  # a layer that has died; t-SNE would give no numbers
     if min(features.shape) > PCA_TO:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labkit.base.errors import ConfigError
 from labkit.data.images import ImageSet
 from labkit.training.guards import check_logits
 from labkit.training.scoring import eval_batches, evaluating, pixel_stats
@@ -23,11 +24,23 @@ class Predictions:
         chances: (N, num_classes), float32, each row adds up to 1.
         labels: (N,), int64, the true classes.
         classes: the name of each class.
+
+    Raises:
+        ConfigError: rows that do not fit, or labels outside of the classes, which no table could count.
     """
 
     chances: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+
+    def __post_init__(self):
+        rows, labels = np.shape(self.chances), np.asarray(self.labels)
+        if rows != (len(labels), len(self.classes)):
+            raise ConfigError(f"chances must be ({len(labels)}, {len(self.classes)}), a row an image; got {rows}.")
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            raise ConfigError(
+                f"labels run from {labels.min()} to {labels.max()}, but there are {len(self.classes)} classes."
+            )
 
     @property
     def chosen(self) -> np.ndarray:

@@ -85,14 +85,15 @@ def write_submission(path: str | Path, sample: Sample, labels: Sequence) -> None
     """Write a label for each id of the sample, in its order; whole or not at all. Introduced in lab 13.
 
     Raises:
-        ConfigError: not as many labels as ids.
+        ConfigError: not as many labels as ids, or one that is no whole number.
     """
+    labels = [whole("A label", label.item() if hasattr(label, "item") else label, 0) for label in labels]
     if len(labels) != len(sample.ids):
         raise ConfigError(f"The sample has {len(sample.ids):,} ids and there are {len(labels):,} labels.")
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(sample.header)
-    writer.writerows(zip(sample.ids, np.asarray(labels).tolist(), strict=True))
+    writer.writerows(zip(sample.ids, labels, strict=True))
     write_atomic(Path(path), buffer.getvalue().encode())
 
 

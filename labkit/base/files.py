@@ -4,11 +4,15 @@ In a clone everything is under the project's `data/`; an installed wheel carries
 `labkit/_data/` and keeps what it makes under `~/.cache/labkit`.
 """
 
+import contextlib
 import errno
 import os
+import time
 from pathlib import Path
 
 from labkit.base.errors import LabkitError
+
+DAY = 24 * 60 * 60  # seconds
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CLONE = _PACKAGE.parent
@@ -37,6 +41,8 @@ def bundled(name: str) -> Path:
 def cache_dir() -> Path:
     """Return the folder for fetched data, quick records and checkpoints: `LABKIT_CACHE` if it is set."""
     if given := os.environ.get("LABKIT_CACHE"):
+        if Path(given).is_file():
+            raise LabkitError(f"LABKIT_CACHE names {given}, which is a file. Set it to a folder, or unset it.")
         return Path(given)
     return _CLONE / "data" / "cache" if in_clone() else Path.home() / ".cache" / "labkit"
 
@@ -84,6 +90,7 @@ def write_atomic(path: Path, content: bytes) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         with open(part, "wb") as file:
             file.write(content)
             file.flush()
@@ -97,6 +104,14 @@ def write_atomic(path: Path, content: bytes) -> None:
             f"Cannot write {path} ({len(content) / 1e6:.1f} MB): {why}. "
             "Make room or the folder writable and run the same command again: what was finished is kept."
         ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed left of files in a folder, once it is a day old."""
+    for part in folder.glob("*.part"):
+        with contextlib.suppress(OSError):  # somebody else was faster
+            if time.time() - part.stat().st_mtime > DAY:
+                part.unlink()
 
 
 def shown(path: str | Path) -> str:

@@ -46,7 +46,7 @@ def lr_range_test(
         (learning rate, loss before that step), up to the first loss that is not finite.
 
     Raises:
-        ConfigError: rates or a number of steps out of range.
+        ConfigError: rates or a number of steps out of range; a network whose loss is no number before any step.
     """
     whole("steps", steps, 2)
     if not 0 < lowest < highest:
@@ -70,6 +70,11 @@ def lr_range_test(
             group["lr"] = lr
         loss = batch_loss(partial(with_auxiliary, model), X, y, recipe.label_smoothing)
         if not math.isfinite(loss.main.item()):
+            if not tested:
+                raise ConfigError(
+                    f"The loss is {loss.main.item()} before the first step: no learning rate mends that. Look at the "
+                    "weights of the network and at what its layers make of one batch."
+                )
             break
         tested.append((lr, loss.main.item()))
         optimizer.zero_grad()

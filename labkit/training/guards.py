@@ -28,6 +28,8 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
         )
     if recipe.early_stop and val is None:
         raise ConfigError(f"early_stop={recipe.early_stop!r} needs validation images, got none.")
+    if len(train.classes) < 2:
+        raise ConfigError(f"{train.name} has one class, {', '.join(train.classes)}: there is nothing to tell apart.")
     if val is not None:
         check_same_kind(train, val)
     X = apply_all(recipe.augment, train.images[:2].cpu(), torch.Generator())  # (1 or 2, C, H, W)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.manifold import trustworthiness
 from torch import nn
 
 from labkit.analysis import embed
@@ -303,3 +304,10 @@ def test_a_record_of_two_classes_counts_the_errors_of_the_line(model):
     found = Scores(layer["silhouette"], layer["trustworthiness"])
     assert -1 <= found.silhouette <= 1
     assert 0 <= found.trustworthiness <= 1
+
+
+def test_huge_features_give_the_plane_of_small_ones():
+    features = np.random.default_rng(0).normal(size=(60, 8))
+    plane = tsne(features * 1e18, perplexity=5)
+    assert np.isfinite(plane).all()
+    assert trustworthiness(features, plane, n_neighbors=5) > 0.8

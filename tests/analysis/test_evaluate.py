@@ -155,3 +155,17 @@ def test_accuracy_agrees_with_the_score_of_training():
     found = predictions.predict(model, data)
     assert found.acc == pytest.approx(scored["acc"])
     assert confusion(found).tolist() == scored["confusion"]
+
+
+@pytest.mark.parametrize(
+    ("chances", "labels", "words"),
+    [
+        (np.full((2, 3), 1 / 3), [0, 3], "labels run from 0 to 3, but there are 3 classes"),
+        (np.full((2, 3), 1 / 3), [-1, 0], "labels run from -1 to 0"),
+        (np.full((2, 4), 1 / 4), [0, 1], r"chances must be \(2, 3\)"),
+        (np.full((3, 3), 1 / 3), [0, 1], r"chances must be \(2, 3\)"),
+    ],
+)
+def test_predictions_outside_of_the_classes_are_refused(chances, labels, words):
+    with pytest.raises(ConfigError, match=words):
+        Predictions(chances, np.array(labels), ("a", "b", "c"))

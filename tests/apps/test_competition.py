@@ -162,3 +162,17 @@ def test_a_label_of_thousands_of_digits_is_no_class(tmp_path):
     assert check_submission(tmp_path / "s.csv", Sample(("id", "label"), ("a",)), 10)[0].startswith(
         "1 labels are no class"
     )
+
+
+@pytest.mark.parametrize("label", [float("nan"), 1.0, "1", -1, None, True])
+def test_a_label_that_is_no_class_is_not_written(tmp_path, label):
+    with pytest.raises(ConfigError, match="A label must be a whole number of at least 0"):
+        write_submission(tmp_path / "s.csv", Sample(("id", "label"), ("a", "b")), [0, label])
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_may_be_tensors_and_numbers_of_numpy(tmp_path):
+    sample = Sample(("id", "label"), ("a", "b"))
+    for labels in (torch.tensor([3, 1]), [torch.tensor(3), torch.tensor(1)], np.array([3, 1], dtype=np.uint8)):
+        write_submission(tmp_path / "s.csv", sample, labels)
+        assert (tmp_path / "s.csv").read_text() == "id,label\na,3\nb,1\n"

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -65,3 +66,19 @@ def test_every_public_name_is_there():
         assert getattr(labkit, name) is not None
     with pytest.raises(AttributeError, match="labkit has no 'nothing'"):
         labkit.nothing  # noqa: B018
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path):
+    old, new = tmp_path / "run.pt.17.part", tmp_path / "run.pt.18.part"
+    for part in (old, new):
+        part.write_bytes(b"half")
+    os.utime(old, (time.time() - 25 * 3600,) * 2)
+    files.write_atomic(tmp_path / "other.pt", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.pt", "run.pt.18.part"]
+
+
+def test_a_cache_that_is_a_file_is_said(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(LabkitError, match="LABKIT_CACHE names .*, which is a file"):
+        files.cache_dir()

@@ -148,6 +148,19 @@ def test_validation_images_are_of_the_same_kind(val, words):
         fit(net, images(), val())
 
 
+def test_one_class_is_nothing_to_tell_apart():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 1))
+    with pytest.raises(ConfigError, match="has one class, cat: there is nothing to tell apart"):
+        fit(net, images(labels=[0] * 24, classes=("cat",)))
+
+
+def test_a_range_test_on_a_network_of_no_numbers_is_refused():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
+    nn.init.constant_(net[1].weight, float("nan"))
+    with pytest.raises(ConfigError, match="The loss is nan before the first step"):
+        labkit.diagnose.lr_range_test(net, images(), RECIPE, device="cpu")
+
+
 # --- norms that need two values ---------------------------------------------------------------------------------------
 
 ONE_PIXEL = [nn.Conv2d(3, 4, 8)]
