@@ -1,12 +1,18 @@
 """Where the full data sets come from, and whether the files in place are the right ones.
 
-The folder that holds them has torchvision's layout; every file is checked by its md5. Downloads go through
-torchvision. Not here: reading images (see images.py).
+The folder that holds them has torchvision's layout; every file is checked by its md5. pooch keeps a download under
+another name until its md5 is right; how long and how much a host may send is bounded here.
+Not here: reading images (see images.py).
 """
 
+import gzip
+import tarfile
 import time
-from collections.abc import Iterator
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from labkit.base.errors import DataError, unknown
@@ -14,6 +20,11 @@ from labkit.base.files import data_dir
 
 ATTEMPTS = 3  # tries for each address
 PAUSE = 2.0  # seconds before the second try; doubled before the third
+SILENCE = 30.0  # seconds that a host may take to answer, and between two parts of its answer
+SLOWEST = 50_000  # bytes a second that a host must send, a minute of grace aside
+GRACE = 60.0  # seconds
+CHUNK = 2**16  # bytes
+MOST_UNPACKED = 10  # times the size of an archive: none of ours holds more
 
 
 @dataclass(frozen=True)
@@ -173,8 +184,6 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), root: Path | None = None) ->
     Raises:
         DataError: no address gave the right bytes, or the unpacked files are not the originals.
     """
-    from torchvision.datasets.utils import extract_archive
-
     root = root or data_dir()
     wanted = source(name)
     if not list(faults(name, root)):
@@ -183,7 +192,7 @@ def fetch(name: str, mirrors: tuple[str, ...] = (), root: Path | None = None) ->
     target.mkdir(parents=True, exist_ok=True)
     for archive in wanted.archives:
         path = download(archive, target, mirrors)
-        extract_archive(str(path), str(target))
+        unpack(path, target)
     wrong = list(faults(name, root))
     if wrong:
         raise DataError(f"{name} was unpacked, but {'; '.join(wrong)}. Delete {root / wanted.folder} and retry.")
@@ -196,8 +205,10 @@ def download(archive: Archive, folder: Path, mirrors: tuple[str, ...] = ()) -> P
     Raises:
         DataError: every address failed; the message has one line for each, and says how to do it by hand.
     """
-    from torchvision.datasets.utils import check_integrity, download_url
+    import pooch
+    from torchvision.datasets.utils import check_integrity
 
+    pooch.get_logger().setLevel("ERROR")
     path = folder / archive.filename
     if check_integrity(str(path), archive.md5):
         return path
@@ -206,11 +217,11 @@ def download(archive: Archive, folder: Path, mirrors: tuple[str, ...] = ()) -> P
     for url in (*named, *archive.urls):
         for attempt in range(ATTEMPTS):
             try:
-                download_url(url, str(folder), archive.filename, archive.md5)
+                hash_ = f"md5:{archive.md5}"
+                pooch.retrieve(url, hash_, archive.filename, folder, downloader=bounded(archive.size))
                 return path
-            except (OSError, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong md5
-                failures.append(f"{url}: {str(error).splitlines()[0]}")
-                path.unlink(missing_ok=True)
+            except (OSError, ValueError, HTTPException) as error:  # ValueError: pooch's word for a wrong md5
+                failures.append(f"{url}: {(str(error).splitlines() or [type(error).__name__])[0]}")
             if attempt + 1 < ATTEMPTS:
                 time.sleep(PAUSE * 2**attempt)
     raise DataError(
@@ -218,3 +229,59 @@ def download(archive: Archive, folder: Path, mirrors: tuple[str, ...] = ()) -> P
         + "\n  ".join(dict.fromkeys(failures))
         + f"\nTry another address with --mirror URL, or put the file into {folder} by hand and run this again."
     )
+
+
+def bounded(size: int) -> Callable:
+    """Return a downloader for pooch that takes no more bytes than a file has, and no more time than it may need.
+
+    Args:
+        size: of the file, in bytes.
+    """
+    seconds = GRACE + size / SLOWEST
+
+    def get(url: str, output: str, _) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"no address of the web: {url}")
+        began, got = time.monotonic(), 0
+        with urllib.request.urlopen(url, timeout=SILENCE) as answer, open(output, "wb") as file:
+            while part := answer.read1(CHUNK):
+                got += len(part)
+                if got > size:
+                    raise OSError(f"it sends more than the {size:,} bytes of the file")
+                if time.monotonic() - began > seconds:
+                    raise OSError(f"it sent {got:,} of {size:,} bytes in {seconds:,.0f} s")
+                file.write(part)
+
+    return get
+
+
+def unpack(path: Path, target: Path) -> None:
+    """Unpack an archive into a folder and nowhere else, and no more than `MOST_UNPACKED` times its size.
+
+    Raises:
+        DataError: it holds more, or files for other places; nothing of it is unpacked then.
+    """
+    most = MOST_UNPACKED * path.stat().st_size
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                _check_size(path, sum(part.file_size for part in archive.infolist()), most)
+                archive.extractall(target)  # which keeps to the folder
+        elif path.name.endswith(".tar.gz"):
+            with tarfile.open(path) as archive:
+                _check_size(path, sum(part.size for part in archive.getmembers()), most)
+                archive.extractall(target, filter="data")
+        else:
+            with gzip.open(path) as packed:
+                content = packed.read(most + 1)
+            _check_size(path, len(content), most)
+            (target / path.stem).write_bytes(content)
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}. Delete it and fetch it again.") from error
+
+
+def _check_size(path: Path, size: int, most: int) -> None:
+    if size > most:
+        raise DataError(
+            f"{path} would unpack to {size:,} bytes or more, expected at most {most:,}. It is not the original."
+        )

@@ -1,9 +1,16 @@
 """Fetching: checksums, mirrors, retries, and the words when it fails. A local server plays the hosts."""
 
+import contextlib
+import gzip
 import hashlib
 import http.server
+import io
+import socketserver
 import tarfile
 import threading
+import time
+import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +95,126 @@ def test_failure_names_every_address_and_the_way_by_hand(small):
     text = str(error.value)
     for part in ("/m/small.tar.gz", "/official/small.tar.gz", f"{len(body):,} bytes", "md5", "--mirror", "by hand"):
         assert part in text
+
+
+# --- hosts that do not behave -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rude():
+    """A host that answers by a function of the socket; its address, and what to answer."""
+    answer = {}
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(4096)
+            with contextlib.suppress(OSError):  # who asked has hung up
+                answer["with"](self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", answer
+        server.shutdown()
+
+
+OK = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def endless(socket):
+    socket.sendall(OK)
+    while True:
+        socket.sendall(bytes(2**16))
+
+
+def trickle(socket):
+    socket.sendall(OK)
+    while True:
+        socket.sendall(b"x")
+        time.sleep(0.02)
+
+
+def silent(socket):
+    socket.sendall(OK + b"x")
+    time.sleep(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (endless, "it sends more than the"),
+        (trickle, "bytes in 1 s|more than the"),
+        (silent, "timed out"),
+        (lambda socket: None, "closed connection|Remote end closed"),
+        (lambda socket: socket.sendall(b"nonsense\r\n\r\n"), "nonsense"),
+        (lambda socket: socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nshort"), "."),
+        (lambda socket: socket.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "."),
+    ],
+    ids=["endless", "trickle", "silent", "hangs up", "no protocol", "short", "broken chunks"],
+)
+def test_a_rude_host_is_left_for_the_next_address(small, rude, monkeypatch, answer, words):
+    address, answers, asked, body, root = small
+    rude_address, behaves = rude
+    behaves["with"] = answer
+    monkeypatch.setattr(download, "SILENCE", 0.5)
+    monkeypatch.setattr(download, "GRACE", 1.0)
+    monkeypatch.setattr(download, "SLOWEST", 10**9)
+    archive = download.SOURCES["small"].archives[0]
+    with pytest.raises(DataError, match=words):
+        download.download(replace(archive, urls=(f"{rude_address}/small.tar.gz",)), root)
+    assert list(root.iterdir()) == []  # nothing under the final name, nothing else left behind
+    answers["/official/small.tar.gz"] = [(200, body)]
+    assert download.fetch("small", mirrors=(rude_address,), root=root) == root
+
+
+def test_an_address_that_is_none_is_said(small):
+    root = small[-1]
+    archive = replace(download.SOURCES["small"].archives[0], urls=("file:///etc/passwd",))
+    with pytest.raises(DataError, match="no address of the web"):
+        download.download(archive, root)
+
+
+# --- archives ---------------------------------------------------------------------------------------------------------
+
+
+def bomb_zip(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(10**6))
+
+
+def bomb_tar(path):
+    with tarfile.open(path, "w:gz") as archive:
+        part = tarfile.TarInfo("a")
+        part.size = 10**6
+        archive.addfile(part, io.BytesIO(bytes(10**6)))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("a.zip", bomb_zip), ("a.tar.gz", bomb_tar), ("a.gz", lambda path: path.write_bytes(gzip.compress(bytes(10**6))))],
+)
+def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, name, make):
+    make(tmp_path / name)
+    with pytest.raises(DataError, match="would unpack to"):
+        download.unpack(tmp_path / name, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_for_another_place_is_refused(tmp_path):
+    path = tmp_path / "in" / "a.tar.gz"
+    path.parent.mkdir()
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("../outside"), io.BytesIO(b""))
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        download.unpack(path, path.parent)
+    assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz", "a.gz"])
+def test_a_damaged_archive_is_said(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no archive")
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        download.unpack(tmp_path / name, tmp_path)
 
 
 def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
