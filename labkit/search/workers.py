@@ -5,7 +5,10 @@ Not here: what a worker does (queue.py).
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 
 from labkit.base.errors import LabkitError
 from labkit.search.grid import Search
@@ -42,15 +45,37 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     threads = max(1, (os.cpu_count() or 1) // workers)
     crew = [context.Process(target=_work, args=(search, budget, threads, track, how)) for _ in range(workers)]
-    for one in crew:
-        one.start()
-    for one in crew:
-        one.join()
+    with _handling(
+        signal.SIGINT, signal.SIG_IGN
+    ):  # a terminal sends Ctrl-C to all at once: the first one ends the rest
+        for one in crew:
+            one.start()
+    try:
+        with _handling(signal.SIGTERM, signal.default_int_handler):  # whoever ends the first one ends all
+            for one in crew:
+                one.join()
+    except KeyboardInterrupt:
+        for one in crew:  # what they have finished is kept, and what they had begun goes on from its last epoch
+            one.terminate()
+        raise
     if dead := [one.exitcode for one in crew if one.exitcode]:
         raise LabkitError(
             f"{len(dead)} of {workers} workers died (exit codes {', '.join(map(str, dead))}). What was finished is "
             "kept; run the same command again to go on."
         )
+
+
+@contextmanager
+def _handling(number: int, handler):
+    """Handle a signal in this way within a `with` block, where signals can be handled at all: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _work(search: Search, budget: str, threads: int, track: str | None, how: dict) -> None:
@@ -60,9 +85,20 @@ def _work(search: Search, budget: str, threads: int, track: str | None, how: dic
         work(search, budget, report=_tell, callbacks=follower(track), **how)
         return
     torch.set_num_threads(threads)
+    told = []
+
+    def stop(number, frame) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
     try:
-        work(search, budget, report=_tell, callbacks=follower(track), **how)
-    except LabkitError as error:
+        with _handling(signal.SIGTERM, stop):
+            work(search, budget, report=_tell, callbacks=follower(track), **how)
+    except BaseException as error:  # Optuna makes another error of being stopped
+        if told:
+            sys.exit(1)  # the process that started this one says it
+        if not isinstance(error, LabkitError):
+            raise
         sys.exit(f"labkit: {error}")  # one line from a process of its own, not the way that led there
 
 

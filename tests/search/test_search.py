@@ -1,5 +1,6 @@
 """Search: what a grid is, what a storage keeps, and that no point is lost or doubled when processes are killed."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -17,10 +18,12 @@ from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from labkit.base.errors import ConfigError, LabkitError
 from labkit.experiments.execute import Settings
+from labkit.records.ledger import read
 from labkit.search import workers
 from labkit.search.grid import Range, Search, point_name, recorded
 from labkit.search.queue import AHEAD, drawn, grid_study, open_study, train_point, work
@@ -434,3 +437,50 @@ def test_postgres_survives_killed_workers_and_a_killed_server(server, monkeypatc
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "undisturbed"))
     assert "trained 12" in start(f"sqlite:///{tmp_path / 'undisturbed.db'}").communicate(timeout=120)[0]
     assert disturbed == {run.arm: run.value("val_acc") for run in recorded(GRID, "quick")}
+
+
+# --- stopped by hand --------------------------------------------------------------------------------------------------
+
+SEARCH = [sys.executable, "-m", "labkit", "search", "14-hyperparameter-search", "--workers", "3", "--device", "cpu"]
+
+
+def living(group: int) -> list[str]:
+    """Name the processes of a group that live; one that nobody has buried does not."""
+    names = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                names.append(" ".join(process.cmdline()))
+    return names
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes are of Unix")
+@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_a_stopped_search_says_one_sentence_and_leaves_nobody_behind(tmp_path, signals):
+    """The whole group is told, as a terminal does; SIGTERM goes to the first process alone."""
+
+    def heed():
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    env = os.environ | {"LABKIT_CACHE": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(SEARCH, env=env, cwd=ROOT, preexec_fn=heed, **pipes) as process:
+        for line in process.stdout:
+            if line.startswith("trial"):
+                break
+        for number in signals:
+            (process.send_signal if number == signal.SIGTERM else lambda n: os.killpg(process.pid, n))(number)
+        out, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip().splitlines() == [
+        "labkit: stopped. What was finished is kept; the same command goes on from there."
+    ]
+    assert "Traceback" not in out
+    until = time.monotonic() + 10
+    while (left := living(process.pid)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+    kept = list((tmp_path / "results").rglob("*.json"))
+    assert kept
+    assert all(isinstance(read(path).finished, bool) for path in kept)
