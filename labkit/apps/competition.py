@@ -85,9 +85,10 @@ def write_submission(path: str | Path, sample: Sample, labels: Sequence) -> None
     """Write a label for each id of the sample, in its order; whole or not at all. Introduced in lab 13.
 
     Raises:
-        ConfigError: not as many labels as ids, or one that is no whole number.
+        ConfigError: not as many labels as ids, or one that is neither a whole number nor the name of a class.
     """
-    labels = [whole("A label", label.item() if hasattr(label, "item") else label, 0) for label in labels]
+    plain = [label.item() if hasattr(label, "item") else label for label in labels]  # of torch and numpy
+    labels = [label if isinstance(label, str) else whole("A label", label, 0) for label in plain]
     if len(labels) != len(sample.ids):
         raise ConfigError(f"The sample has {len(sample.ids):,} ids and there are {len(labels):,} labels.")
     buffer = io.StringIO(newline="")
