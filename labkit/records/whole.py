@@ -53,10 +53,10 @@ def disagreements(run) -> Iterator[str]:
     if [row.get("epoch") for row in run.history] != list(range(1, len(run.history) + 1)):
         yield "its rows are not those of epochs 1, 2, 3 ..."
     for row in run.history:
-        last_of_diverged = row is run.history[-1] and not run.final  # whose numbers are none: that is its result
         for name, value in row.items():
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not (math.isfinite(value) or last_of_diverged):
+            may_be_none = not run.final or name == "val_loss"  # a training that diverged, or nearly did
+            if not number or not (math.isfinite(value) or may_be_none):
                 yield f"{name} of epoch {row.get('epoch')} is {value!r}"
             elif name in SHARES and math.isfinite(value) and not 0 <= value <= 1:
                 yield f"{name} of epoch {row.get('epoch')} is {value!r}, and a share lies in 0 to 1"
