@@ -330,7 +330,7 @@ class Step(NamedTuple):
 
     @property
     def plain(self) -> bool:
-        """Whether the layer's formula says what it does: it is data, or a torch module with torch's own forward."""
+        """Whether the layer's formula says what it does, since it is data or has torch's own forward."""
         cls: Any = torch_class(self.module, TORCH_NAMES)  # None for no module
         return cls is None or self.module.forward.__func__ is cls.forward
 
