@@ -86,7 +86,9 @@ HAND = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "optimizer", "more"), HAND, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("settings", "optimizer", "more"), HAND, ids=[" ".join(map(str, s.values())) for s, _, _ in HAND]
+)
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_fit_is_the_loop_by_hand(settings, optimizer, more, dropout):
     recipe = Recipe(epochs=EPOCHS, batch_size=BATCH, **settings)
