@@ -132,12 +132,11 @@ def summary(model: nn.Module, size, batch_size: int = 1, device=None, dtype: tor
     >>> summary(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), (3, 32, 32)).rows[0].out_shapes
     ((1, 8, 30, 30),)
     """
-    check_countable(model)
+    counted = count(model)  # refuses what cannot be counted
     if isinstance(model, torch.jit.ScriptModule):
         raise ConfigError(
             "The layers of a scripted model cannot be watched. Summarise the model that it was made from."
         )
-    counted = count(model)
     shapes = [_shape(s) for s in (size if isinstance(size, list) else [size])]
     batch_size = whole("batch_size", batch_size, 1)
     home = _home(model)

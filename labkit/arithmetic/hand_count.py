@@ -33,7 +33,7 @@ from labkit.arithmetic.layers import (
     Shape,
     Step,
     as_layers,
-    axes_of,
+    first_axes,
     from_torch,
     is_module,
     plain,
@@ -155,8 +155,7 @@ def _of_module(model, input_size: Axes, in_channels: int) -> Iterator[Counted]:
     """Yield what each part of a torch module counts, in the order in which they are used; shared parameters once."""
     check_countable(model)
     parts, seen = dict(model.named_modules()), set()
-    axes = next((axes for part in parts.values() if (axes := axes_of(part))), 2)
-    shapes = running.calls(model, first_shape(input_size, in_channels, axes))
+    shapes = running.calls(model, first_shape(input_size, in_channels, first_axes(parts.values())))
     shape = map_shape = (in_channels,)
     for name in (*shapes, *(name for name in parts if name not in shapes)):  # those that are never called come last
         part, shape = parts[name], shapes.get(name, shape)

@@ -467,6 +467,11 @@ def axes_of(module) -> int | None:
     return int(cls.__name__[-2]) if cls and cls.__name__[-2:] in ("1d", "2d", "3d") else None
 
 
+def first_axes(modules) -> int:
+    """Return on how many axes torch modules work, by the first whose name says so; 2, as of images, where none does."""
+    return next((axes for module in modules if (axes := axes_of(module))), 2)
+
+
 _BY_AXES = ("Conv", "ConvTranspose", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "BatchNorm", "Dropout")
 TORCH_NAMES = (
     *(f"{name}{n}d" for name in _BY_AXES for n in (1, 2, 3)),

@@ -15,7 +15,7 @@ from labkit.arithmetic.counting import (
     parameters_of,
     parameters_of_module,
 )
-from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, Step, axes_of, is_module, show, steps
+from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, Step, axes_of, first_axes, is_module, show, steps
 from labkit.arithmetic.memory import Memory, training_memory
 from labkit.arithmetic.running import Ran, run
 from labkit.arithmetic.sizes import Axes
@@ -124,7 +124,7 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
     if is_module(model_or_layers):
         check_countable(model_or_layers)
     chain = steps(model_or_layers)
-    shape = in_shape = first_shape(input_size, in_channels, axes_of_chain(chain))
+    shape = in_shape = first_shape(input_size, in_channels, first_axes(step.module for step in chain))
     field = [(1, 1)] * (len(shape) - 1)  # on each axis: pixels seen, pixels between neighbours
     rows, seen = [], set()
     for position, step in enumerate(chain, 1):
@@ -141,11 +141,6 @@ def trace(model_or_layers, input_size: Axes, in_channels: int = 3) -> Trace:
     if is_module(model_or_layers):
         _check_whole(model_or_layers, traced)
     return traced
-
-
-def axes_of_chain(chain: list[Step]) -> int:
-    """Return how many axes the images of a chain have, by its first layer that says so; 2 where none does."""
-    return next((axes for step in chain if step.module is not None and (axes := axes_of(step.module))), 2)
 
 
 def _through(step: Step, shape: Shape) -> Ran:
@@ -195,7 +190,7 @@ def smallest_input(model_or_layers, in_channels: int = 3, axes: int | None = Non
     10
     """
     chain = steps(model_or_layers)
-    return _smallest(chain, in_channels, axes_of_chain(chain) if axes is None else axes)
+    return _smallest(chain, in_channels, first_axes(step.module for step in chain) if axes is None else axes)
 
 
 def _smallest(chain: list[Step], in_channels: int, axes: int) -> int | None:

@@ -6,6 +6,7 @@ In a clone everything is under the project's `data/`; an installed wheel carries
 
 import contextlib
 import errno
+import functools
 import os
 import time
 from pathlib import Path
@@ -106,6 +107,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         ) from error
 
 
+@functools.cache  # once a process and folder: records and checkpoints are written after every epoch
 def _sweep(folder: Path) -> None:
     """Remove what processes that were killed left of files in a folder, once it is a day old."""
     for part in folder.glob("*.part"):

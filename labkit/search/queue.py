@@ -159,14 +159,13 @@ def work(
         LabkitError: the storage cannot be reached.
     """
     check_plan(sampler, trials, pruner)
-    need_optuna()
-    import optuna
-
     study = (
         grid_study(search, budget, storage)
         if sampler == "grid"
         else open_study(search, budget, sampler, storage, pruner, seed)
     )
+    import optuna  # which opening the study has found to be there
+
     settings, done = Settings(device, progress=False, callbacks=callbacks), 0
 
     def objective(trial) -> float:

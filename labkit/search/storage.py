@@ -26,7 +26,6 @@ KINDS = ("sqlite", "postgresql", "postgresql+psycopg")  # of storages
 
 def open_storage(address: str | None):
     """Return Optuna's storage, with a sign of life from each worker and a second chance for each point."""
-    need_optuna()
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
     from optuna.trial import TrialState
     from sqlalchemy.exc import DBAPIError

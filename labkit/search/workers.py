@@ -45,9 +45,7 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
     threads = max(1, (os.cpu_count() or 1) // workers)
     crew = [context.Process(target=_work, args=(search, budget, threads, track, how)) for _ in range(workers)]
-    with _handling(
-        signal.SIGINT, signal.SIG_IGN
-    ):  # a terminal sends Ctrl-C to all at once: the first one ends the rest
+    with _handling(signal.SIGINT, signal.SIG_IGN):  # a terminal sends Ctrl-C to all; the first one ends the others
         for one in crew:
             one.start()
     try:
