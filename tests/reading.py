@@ -1,5 +1,6 @@
 """What tests read: the notebooks of the clone, the command line's answers, a page in a browser."""
 
+import ast
 import functools
 import http.server
 import json
@@ -53,3 +54,39 @@ def serving(folder: Path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+LIVE = set("run fit work predict predict_views features perf_counter gradient_norms range_test".split())
+READ = set(
+    "recorded verdicts differences mean first_epoch cost table recorded_confusion recorded_planes claims".split()
+)
+
+
+def of_lab(node):
+    return isinstance(node, ast.Name) and node.id == "lab"
+
+
+def shown_from_records(path):
+    """Yield the code cells of a notebook whose output comes from records alone: the same on every machine.
+
+    A name is live once a statement with a call that trains, predicts or takes a time has set it.
+    """
+    live, kept = set(), set()
+    for cell in cells(path, "code"):
+        alone, reads = True, False
+        for statement in ast.parse(source(cell).replace("%pip", "pass  # ")).body:
+            nodes = list(ast.walk(statement))
+            used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+            asked = {n.attr for n in nodes if isinstance(n, ast.Attribute) and (n.attr != "mean" or of_lab(n.value))}
+            sets = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            sets |= {
+                getattr(n, "name", getattr(n, "arg", "")) for n in nodes if isinstance(n, ast.FunctionDef | ast.arg)
+            }
+            calls = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
+            is_live, from_record = calls & LIVE or (used - sets) & live, asked & READ or (used - sets) & kept
+            live = live | sets if is_live else live - sets
+            kept = kept | sets if from_record and not is_live else kept - sets
+            if not isinstance(statement, ast.Assign):
+                alone, reads = alone and not is_live and "compare" not in calls, reads or bool(from_record)
+        if cell["outputs"] and alone and reads:
+            yield cell

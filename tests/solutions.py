@@ -1,8 +1,9 @@
-"""Run a notebook's cells in one namespace, then each solution; its check must say that it is right.
+"""Run a notebook's cells in one namespace, then each solution; both its check and its exercise's must say "Right.".
 
 A process of its own for each notebook, as a student has: python -m tests.solutions NOTEBOOK
 """
 
+import ast
 import contextlib
 import io
 import os
@@ -12,26 +13,49 @@ from pathlib import Path
 
 from tests.reading import cells, source
 
+PART = re.compile(r"<summary>Solution</summary>(.*?)</details>", flags=re.S)
+BLOCK = re.compile(r"```python\n(.*?)```", flags=re.S)
+
+
+def pairs(path: Path):
+    """Yield each solution's code with that of the cell whose question it answers: the last one before it."""
+    asked = ""
+    for cell in cells(path):
+        if cell["cell_type"] == "code":
+            asked = source(cell)
+        for part in PART.findall(source(cell) if cell["cell_type"] == "markdown" else ""):
+            yield "".join(BLOCK.findall(part)), asked
+
+
+def without(code: str, given: str) -> str:
+    """Return code without the statements that set what the given code sets: its empty answers."""
+    sets = {name for statement in ast.parse(given).body for name in names(statement)}
+    return "\n".join(ast.unparse(one) for one in ast.parse(code).body if not names(one) & sets)
+
+
+def names(statement) -> set[str]:
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def said(code: str, names: dict) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        exec(code, names)
+    return shown.getvalue()
+
 
 def main(path: Path) -> None:
     os.chdir(path.parent)
-    names, shown = {"__name__": "__main__"}, io.StringIO()
-    with contextlib.redirect_stdout(shown):
-        for cell in cells(path, "code"):
-            if "%pip" not in source(cell):
-                exec(source(cell), names)
-    solutions = [
-        block
-        for cell in cells(path, "markdown")
-        for part in re.findall(r"<summary>Solution</summary>(.*?)</details>", source(cell), flags=re.S)
-        for block in re.findall(r"```python\n(.*?)```", part, flags=re.S)
-    ]
-    assert shown.getvalue().count("No answer yet") >= len(solutions) >= 3, f"{len(solutions)} solutions"
-    for block in solutions:
-        answer = io.StringIO()
-        with contextlib.redirect_stdout(answer):
-            exec(block, names)
-        assert answer.getvalue().startswith("Right."), f"{block}\n{answer.getvalue()}"
+    names = {"__name__": "__main__"}
+    shown = "".join(said(source(cell), names) for cell in cells(path, "code") if "%pip" not in source(cell))
+    solutions = [(solution, asked) for solution, asked in pairs(path) if solution]
+    assert shown.count("No answer yet") >= len(solutions) >= 3, f"{len(solutions)} solutions"
+    for solution, asked in solutions:
+        for code in (solution, without(asked, solution)):
+            assert "labkit.check(" in code, f"nothing is checked:\n{code}"
+            answer = said(code, names)
+            assert answer.startswith("Right."), f"{code}\n{answer}"
 
 
 if __name__ == "__main__":

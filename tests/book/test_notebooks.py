@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from labkit.catalogue.index import LABS
-from tests.reading import ROOT, cells, source, tags
+from tests.reading import ROOT, cells, shown_from_records, source, tags
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
 
+
+WITHOUT_A_TABLE = ("12-training-choices",)  # its source states no figures, only claims
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -58,6 +60,34 @@ def test_stored_outputs_are_of_one_clean_run(path):
             if "image/png" in output.get("data", {}):
                 assert re.search(r'alt="[^"]{40,}', "".join(output["data"]["text/html"]))
     assert any("nbval-check-output" in tags(c) for c in code)
+
+
+@each
+def test_what_comes_from_records_alone_is_compared(path):
+    """nbval compares tagged cells alone: verdicts, differences, curves of the full run, sentences made from records."""
+    for cell in shown_from_records(path):
+        assert "nbval-check-output" in tags(cell), source(cell)
+
+
+@pytest.mark.parametrize("lab", [lab for lab in LABS.values() if lab.arms], ids=lambda lab: lab.name)
+def test_the_recorded_columns_of_a_stored_comparison_are_those_of_the_records(lab):
+    """One column is the reader's own run, so nbval cannot compare the whole table."""
+    stored = [
+        "".join(output["data"]["text/html"])
+        for cell in cells(ROOT / "notebooks" / f"{lab.name}.ipynb", "code")
+        for output in cell["outputs"]
+        if re.search(r"\.compare\(\)", source(cell)) and "text/html" in output.get("data", {})
+    ]
+    assert len(stored) == (lab.name not in WITHOUT_A_TABLE)
+    for table in stored:
+        assert [row[:-2] + row[-1:] for row in rows(table)] == [
+            row[:-2] + row[-1:] for row in rows(lab.compare().to_html())
+        ]
+        assert rows(table)[0][-2].startswith("yours")
+
+
+def rows(html):
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in html.split("</tr>")[:-1]]
 
 
 @each
