@@ -292,6 +292,22 @@ def test_a_record_has_scores_for_every_seed_and_points_for_the_first(model, monk
     assert kept[0]["layers"]["hidden"]["silhouette"] == kept[1]["layers"]["hidden"]["silhouette"]
 
 
+def test_the_points_of_a_record_stand_in_the_order_of_its_labels():
+    """Two groups that are far apart, in no order: each point lies with those of its own label."""
+    dark = torch.arange(40) % 3 == 0
+    images = torch.where(dark.view(-1, 1, 1, 1), 20, 230) + torch.randint(0, 20, (40, 3, 8, 8))
+    data = ImageSet("made", "test", images.to(torch.uint8), dark.long(), ("bright", "dark"))
+    torch.manual_seed(0)
+    model = build("simple", in_channels=3, num_classes=2, image_size=8, hidden=10)
+    kept = embed.record(model, data, ["features"], seed=0)
+    points, labels = np.array(kept["layers"]["features"]["points"]), np.array(kept["labels"])
+    assert len(set(labels.tolist())) == 2
+    middles = np.stack([points[labels == label].mean(axis=0) for label in (0, 1)])
+    nearest = np.linalg.norm(points[:, None] - middles, axis=2).argmin(axis=1)
+    assert nearest.tolist() == labels.tolist()
+    assert kept["layers"]["features"]["silhouette"] > 0.5
+
+
 def test_a_record_of_two_classes_counts_the_errors_of_the_line(model):
     two = build("simple", in_channels=3, num_classes=2, image_size=8, hidden=10)
     bright = make_set(13, classes=2)  # 7 and 6: six of each are taken

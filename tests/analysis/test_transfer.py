@@ -248,6 +248,18 @@ def test_an_output_layer_is_set_and_nothing_else(pretrained, how, trained):
         assert history.last["seconds"] == 0  # nothing was learned here
 
 
+def test_the_machine_learns_from_the_training_images_alone(pretrained):
+    train, weights = coloured(12), []
+    for val in (coloured(6, seed=1, split="val"), coloured(8, seed=2, split="val")):
+        model = copy.deepcopy(pretrained)
+        fit_head(model, train, val, Recipe(epochs=1, head="svm"), device="cpu")
+        weights.append(model.output.weight.detach())
+    expected = copy.deepcopy(pretrained)
+    set_svm(expected, pretrained_features(LITE, train, "cpu")[0], train.labels.numpy())
+    assert torch.equal(*weights)
+    assert torch.equal(weights[0], expected.output.weight)
+
+
 @pytest.mark.parametrize(
     ("network", "says"),
     [

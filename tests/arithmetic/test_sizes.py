@@ -240,6 +240,12 @@ def test_receptive_field_of_each_axis_and_of_torch_modules():
     assert receptive_field([layer for layer in VGG["D"] if not isinstance(layer, (Linear, Flatten))]).size == 212
 
 
+def test_a_dilated_pooling_reaches_as_far_as_its_gaps():
+    assert receptive_field([Pool(3, stride=1, dilation=2)]).size == 5
+    assert receptive_field([Conv(8, 3, stride=2), Pool(2, dilation=3)]).size == 3 + 2 * 3
+    assert receptive_field(nn.Sequential(nn.MaxPool2d(3, stride=1, dilation=4))).size == 9
+
+
 @pytest.mark.parametrize("layer", [Linear(10), AdaptivePool(1), ConvTranspose(8, 3)])
 def test_receptive_field_refuses_layers_without_a_window(layer):
     with pytest.raises(ConfigError):

@@ -182,6 +182,25 @@ def test_class_maps_point_at_the_place():
         plots.class_maps(model, data.take(torch.zeros(9, dtype=torch.int64)))
 
 
+def test_the_drawn_map_is_bright_where_the_network_sees_its_class(monkeypatch):
+    """Not the other way round, rows for columns: the brightest place of what is laid over the image is that of it."""
+    model = build("gap", in_channels=1, num_classes=2, image_size=64, blocks=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.features[0].weight[0, 0, 1, 1] = 1.0
+        model.to_maps.weight[1, 0] = 1.0
+    images = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
+    images[0, :, 48:52, 8:12] = 255
+    kept = []
+    monkeypatch.setattr("matplotlib.pyplot.close", kept.append)
+    plots.class_maps(model, ImageSet("made", "val", images, torch.tensor([1]), ("dark", "bright")))
+    laid = kept[0].axes[1].images[1].get_array()
+    row, column = np.unravel_index(np.argmax(laid), laid.shape)
+    assert abs(row - 50) <= 3
+    assert abs(column - 10) <= 3
+
+
 def test_samples_and_bars():
     assert "ankle boot" in plots.samples(load("fashion-mnist-small").train).alt
     picture = plots.bars({"one": [1.0, 1.2], "two": [2.0]}, "seconds", title="Cost")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from labkit import plots
@@ -140,6 +141,23 @@ def test_plane_says_which_classes_lie_near():
     )
     torch_alt = plots.plane(torch.tensor(points), torch.tensor(labels), CLASSES, "Last layer").alt
     assert torch_alt == alt.removesuffix(" silhouette 0.41.")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_each_point_has_the_colour_of_its_own_label(monkeypatch, several):
+    points, labels = clouds()
+    order = np.random.default_rng(1).permutation(len(labels))
+    points, labels, kept = points[order], labels[order], []
+    monkeypatch.setattr("matplotlib.pyplot.close", kept.append)
+    if several:
+        plots.planes([{"points": points, "labels": labels}], CLASSES)
+    else:
+        plots.plane(points, labels, CLASSES)
+    drawn = kept[0].axes[0].collections
+    for number, centre in enumerate((0, 100, 140)):
+        assert len(drawn[number].get_offsets()) == 20
+        assert np.abs(np.asarray(drawn[number].get_offsets()) - (centre, 0)).max() < 10
+        assert to_hex(drawn[number].get_facecolor()[0]).lower() == COLOURS[number].lower()
 
 
 def test_plane_names_only_classes_that_occur():
