@@ -74,7 +74,7 @@ def shown_from_records(path):
     live, kept = set(), set()
     for cell in cells(path, "code"):
         alone, reads = True, False
-        for statement in ast.parse(source(cell).replace("%pip", "pass  # ")).body:
+        for statement in ast.parse(source(cell)).body:
             nodes = list(ast.walk(statement))
             used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
             asked = {n.attr for n in nodes if isinstance(n, ast.Attribute) and (n.attr != "mean" or of_lab(n.value))}

@@ -1,4 +1,4 @@
-"""Run a notebook's cells in one namespace, then each solution; both its check and its exercise's must say "Right.".
+"""Run what a notebook's solutions need of it, then each solution; its check and its exercise's must say "Right.".
 
 A process of its own for each notebook, as a student has: python -m tests.solutions NOTEBOOK
 """
@@ -27,6 +27,22 @@ def pairs(path: Path):
             yield "".join(BLOCK.findall(part)), asked
 
 
+def needed(path: Path, solutions: list[str]) -> list[str]:
+    """Return the code cells that solutions build on, in their order: those that set, or train, what they use."""
+    wanted, kept = set().union(*map(used, solutions)), []
+    for code in reversed([source(cell) for cell in cells(path, "code")]):
+        sets = set().union(*map(names, ast.parse(code).body))
+        trains = re.search(r"\b(fit|train|backward|step)\(", code) and used(code) & wanted
+        if "labkit.check(" in code or sets & wanted or trains:
+            kept.insert(0, code)
+            wanted |= used(code)
+    return kept
+
+
+def used(code: str) -> set[str]:
+    return {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
 def without(code: str, given: str) -> str:
     """Return code without the statements that set what the given code sets: its empty answers."""
     sets = {name for statement in ast.parse(given).body for name in names(statement)}
@@ -36,6 +52,8 @@ def without(code: str, given: str) -> str:
 def names(statement) -> set[str]:
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
@@ -48,8 +66,8 @@ def said(code: str, names: dict) -> str:
 def main(path: Path) -> None:
     os.chdir(path.parent)
     names = {"__name__": "__main__"}
-    shown = "".join(said(source(cell), names) for cell in cells(path, "code") if "%pip" not in source(cell))
     solutions = [(solution, asked) for solution, asked in pairs(path) if solution]
+    shown = "".join(said(code, names) for code in needed(path, [solution for solution, _ in solutions]))
     assert shown.count("No answer yet") >= len(solutions) >= 3, f"{len(solutions)} solutions"
     for solution, asked in solutions:
         for code in (solution, without(asked, solution)):
