@@ -1,0 +1,290 @@
+"""Statistics, verdicts and metrics at their boundaries, where one sign or one number more or less decides."""
+
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from labkit.records import statistics
+from labkit.records.claims import Claim, Value, verdict, verdict_about
+from labkit.records.metrics import METRICS
+from labkit.records.statistics import Summary, digits_for, judge, measured, paired, summarise
+from labkit.records.whole import disagreements, faults, sums
+from tests.making import make_run
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([0.5, 0.5], "0.500 ± 0.000 (2)"),
+        ([1, 1], "1.000 ± 0.000 (2)"),  # an accuracy of 1, not a count
+        ([2, 2], "2 ± 0 (2)"),
+        ([2.5, 2.5], "2.500 ± 0.000 (2)"),
+        ([2, 3], "2.50 ± 0.71 (2)"),
+        ([2], "2 (1)"),
+        ([], "not run"),
+    ],
+)
+def test_a_summary_is_printed_in_the_digits_that_it_supports(values, says):
+    assert str(summarise(values)) == says
+
+
+def test_no_values_have_no_mean():
+    none = summarise([])
+    assert math.isnan(none.mean)
+    assert (none.sd, none.n) == (0.0, 0)
+    assert isinstance(none, Summary)
+
+
+@pytest.mark.parametrize(("sd", "digits"), [(1.0, 0), (1.5, 0), (0.999, 2), (0.01, 2), (0.00999, 3), (1e-9, 4), (0, 3)])
+def test_decimals_end_at_one_and_at_four(sd, digits):
+    assert digits_for(sd) == digits
+
+
+@pytest.mark.parametrize(
+    ("values", "says"), [([1000.0], "+1,000"), ([-1000.0], "-1,000"), ([999.9], "+999.900"), ([1000.5], "+1,000")]
+)
+def test_from_a_thousand_on_there_are_no_decimals(values, says):
+    assert measured(values) == f"{says} (n = 1: no interval)"
+
+
+def test_pairs_need_both_arms_and_are_of_these_two_alone():
+    runs = [make_run("a", 2, 0.9), make_run("a", 0, 0.6), make_run("b", 0, 0.5), make_run("b", 2, 0.7)]
+    runs += [make_run("c", 0, 0.1), make_run("c", 1, 0.1), make_run("a", 1, 0.3), make_run("b", 3, 0.2)]
+    assert paired(runs, "val_acc", "a", "b") == pytest.approx([0.1, 0.2])  # by seed
+    assert paired(runs, "val_acc", "b", "a") == pytest.approx([-0.1, -0.2])
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([], "not run"),
+        ([0.1], "unclear: one run has no interval"),
+        ([0.1, 0.1], "better"),
+        ([-0.1, -0.1], "worse"),
+        ([0.0, 0.0], "no difference seen"),  # the interval ends at 0
+    ],
+)
+def test_two_runs_are_enough_to_judge(values, says):
+    assert judge("val_acc", values) == says
+
+
+def test_where_neither_is_better_it_is_said_which_is_higher():
+    assert judge("params", [1, 1]) == "higher"
+    assert judge("params", [-1, -1]) == "lower"
+
+
+# -- verdicts on figures -----------------------------------------------------------------------------------------------
+
+
+def test_the_prediction_interval_is_that_of_one_more_run():
+    """mean ± t·sd·√(1 + 1/n): of 1, 2, 3 with t = 4.3027 it ends at 2 ± 4.9683."""
+    for figure, says in ((6.96, "reproduced"), (6.98, "not reproduced: ours is 4.98 lower")):
+        assert verdict(figure, [1.0, 2.0, 3.0]) == says
+    assert verdict(6.99, [1.0, 2.0, 3.0]).endswith("4.99 lower")
+    assert verdict(-2.99, [1.0, 2.0, 3.0]).endswith("4.99 higher")
+
+
+def test_a_figure_at_the_end_of_its_rounding_is_reproduced():
+    assert verdict(0.25, [0.2549] * 2) == "reproduced"
+    assert verdict(10, [10, 10]) == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("figure", "values", "says"),
+    [
+        (100, [90.0, 90.0], "not reproduced: ours is 10 lower"),
+        (100, [90.5, 90.5], "not reproduced: ours is 9.5 lower"),
+        (100, [2_000.25, 2_000.25], "not reproduced: ours is 1,900.2 higher"),
+        (0.5, [0.75, 0.75], "not reproduced: ours is 0.25 higher"),
+    ],
+)
+def test_a_distance_has_the_digits_of_the_figure(figure, values, says):
+    assert verdict(figure, values) == says
+
+
+@pytest.mark.parametrize(
+    ("figure", "ours", "says"),
+    [
+        (100, 105, "reproduced: about the same"),
+        (100, 95, "reproduced: about the same"),
+        (100, 105.1, "not reproduced: ours is 5% higher"),
+        (100, 94, "not reproduced: ours is 6% lower"),
+    ],
+)
+def test_about_ends_at_a_twentieth(figure, ours, says):
+    assert verdict_about(figure, [ours]) == says
+
+
+# -- verdicts on claims ------------------------------------------------------------------------------------------------
+
+
+class Ratio:
+    """A measure whose "no difference" is 1; all values equal, so that the interval is one number."""
+
+    neutral: ClassVar[float] = 1.0
+
+    def __init__(self, value):
+        self.value = value
+
+    def values(self, runs):
+        return [self.value] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "expect", "margin", "says"),
+    [
+        (1.25, "equal", 0.25, "holds"),
+        (0.75, "equal", 0.25, "holds"),
+        (1.5, "equal", 0.25, "does not hold"),
+        (0.5, "equal", 0.25, "does not hold"),
+        (1.0, "equal", 0.0, "holds"),
+        (1.25, "not higher", 0.25, "holds"),
+        (1.5, "not higher", 0.25, "does not hold"),
+        (0.5, "not higher", 0.25, "holds"),
+        (1.25, "higher", 0.25, "unclear"),
+        (1.5, "higher", 0.25, "holds"),
+        (1.0, "higher", 0.25, "does not hold"),
+        (0.75, "lower", 0.25, "unclear"),
+        (0.5, "lower", 0.25, "holds"),
+        (1.0, "lower", 0.25, "does not hold"),
+    ],
+)
+def test_a_claim_is_decided_at_its_margin(value, expect, margin, says):
+    assert Claim("", "", Ratio(value), expect, margin).decide([]) == says
+
+
+@pytest.mark.parametrize(("low", "high", "says"), [(-0.2, 0.0, "unclear"), (-0.1, 0.1, "holds"), (0.0, 0.2, "unclear")])
+def test_an_interval_over_the_margin_is_unclear(monkeypatch, low, high, says):
+    monkeypatch.setattr("labkit.records.claims.interval", lambda values: (1 + low, 1 + high))
+    assert Claim("", "", Ratio(1.0), "equal", 0.125).decide([]) == says
+
+
+def test_a_value_takes_the_finished_runs_of_its_arm_by_seed():
+    runs = [make_run("a", 1, 0.2), make_run("b", 0, 0.9), make_run("a", 0, 0.1), make_run("a", 2, 0.3, finished=False)]
+    assert Value("val_acc", "a").values(runs) == [0.1, 0.2]
+    assert Value("val_acc", "a").missing() == "not run"
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+ROWS = [  # epoch, train_acc, val_acc, train_loss, val_loss, seconds
+    (1, 0.11, 0.21, 1.1, 1.9, 30.0),
+    (2, 0.12, 0.42, 1.2, 0.8, 10.0),
+    (3, 0.13, 0.23, 1.3, 1.5, 20.0),
+]
+EXPECTED = {
+    "train_acc": 0.13,
+    "val_acc": 0.23,
+    "train_loss": 1.3,
+    "val_loss": 1.5,
+    "test_acc": 0.61,
+    "test_loss": 2.1,
+    "train_acc_eval": 0.71,
+    "train_loss_eval": 2.2,
+    "val_acc_best": 0.42,
+    "val_loss_best": 0.8,
+    "val_loss_rise": 0.7,
+    "acc_gap": 0.48,
+    "seconds_per_epoch": 20.0,
+    "minutes": 1.0,
+    "seconds": 77.0,
+    "best_epoch": 2,
+    "overfits_from": 3,
+    "errors_of_10000": 3900,
+    "silhouette": 0.5,
+    "silhouette_gain": 0.2,
+    "line_errors": 4,
+    "trainable": 5,
+    "multiply_adds": 9,
+    "params": 7,
+    "params_about": 7,
+    "bytes_about": 28,
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_each_metric_is_read_where_it_stands(name):
+    layers = {"features": {"silhouette": 0.3, "line_errors": 8}, "hidden": {"silhouette": 0.5, "line_errors": 4}}
+    names = ("epoch", "train_acc", "val_acc", "train_loss", "val_loss", "seconds")
+    run = replace(
+        make_run(),
+        history=[dict(zip(names, row, strict=True)) for row in ROWS],
+        final={
+            "train": {"acc": 0.71, "loss": 2.2},
+            "test": {"acc": 0.61, "loss": 2.1},
+            "embedding": {"layers": layers},
+        },
+        model={"name": "cnn", "params": 7, "trainable": 5, "multiply_adds": 9},
+        embed=["features", "hidden"],
+        seconds=77.0,
+    )
+    assert run.value(name) == pytest.approx(EXPECTED[name])
+
+
+# -- whole records -----------------------------------------------------------------------------------------------------
+
+
+def whole_run(**changed):
+    run = make_run()
+    run.final = {"test": {"acc": 0.5, "loss": 1.0}}
+    return replace(run, **changed)
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        {"test": {"acc": 0.0, "loss": 0.0}},
+        {"test": {"acc": 1.0, "loss": 1.0}},
+        {"test": {"acc": 0.5, "loss": 1.0, "confusion": [[1, 1], [0, 0]]}},
+        {"train": None, "test": {"acc": 1 / 3 + 1e-8, "loss": 1.0}},
+    ],
+)
+def test_scores_at_their_ends_agree(final):
+    run = whole_run(
+        final=final, data={"name": "made", "test": {"images": 3 if 0.3 < final["test"]["acc"] < 0.4 else 2}}
+    )
+    assert list(disagreements(run)) == []
+
+
+@pytest.mark.parametrize(
+    ("final", "says"),
+    [
+        ({"test": {"acc": 1.1, "loss": 1.0}}, "the scores on test are 1.0 and 1.1"),
+        ({"test": {"acc": -0.1, "loss": 1.0}}, "the scores on test are 1.0 and -0.1"),
+        ({"test": {"acc": 0.5, "loss": -0.1}}, "the scores on test are -0.1 and 0.5"),
+        ({"val": {"acc": 0.25, "loss": 1.0}}, "acc on val is 0.25, which is no number of 2 images"),
+        ({"train": {"acc": 0.3, "loss": 1.0}, "test": {"acc": 0.5, "loss": 1.0}}, "acc on train is 0.3"),
+        ({"test": {"acc": 0.5, "loss": 1.0, "confusion": [[1, 1], [1, 0]]}}, "its confusion counts 3 of 2 images"),
+        ({"test": {"acc": 0.5001, "loss": 1.0, "confusion": [[1, 1], [0, 0]]}}, "its confusion has 1 of 2 right"),
+    ],
+)
+def test_scores_that_cannot_be_are_told(final, says):
+    data = {"name": "made", **{split: {"images": 2} for split in ("train", "val", "test")}}
+    assert any(fault.startswith(says) for fault in disagreements(whole_run(final=final, data=data, history=[])))
+
+
+@pytest.mark.parametrize(("value", "right"), [(0, True), (1, True), (0.0, True), (-0.1, False), (1.01, False)])
+def test_a_share_of_an_epoch_lies_in_zero_to_one(value, right):
+    run = whole_run()
+    run.history[1]["val_acc"] = value
+    found = list(disagreements(run))
+    assert found == ([] if right else [f"val_acc of epoch 2 is {value!r}, and a share lies in 0 to 1"])
+
+
+def test_what_is_no_record_is_named_by_its_kind():
+    assert list(faults([1], type(make_run()))) == ["it holds a list and not the fields of a run"]
+
+
+def test_sums_do_not_depend_on_the_ends_of_lines_nor_on_the_order_of_the_disk(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "one.json").write_bytes(b"{\r\n}\r\n")
+    (tmp_path / "a.json").write_bytes(b"{\n}\n")
+    lines = sums(tmp_path).splitlines()
+    assert [line[66:] for line in lines] == ["a.json", "b/one.json"]
+    assert lines[0][:64] == lines[1][:64]
+
+
+def test_the_level_is_that_of_the_book():
+    assert statistics.LEVEL == 0.95
