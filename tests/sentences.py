@@ -9,8 +9,12 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+import torch
+from torch import nn
+
 import labkit
 from labkit.base.errors import LabkitError
+from tests.making import Brightness, make_run, make_set
 
 
 def said(call, *arguments, **named):
@@ -30,12 +34,13 @@ def listed(found: dict) -> None:
 def names() -> dict:
     """Return the public names of the packages whose sentences are kept, by their own names."""
     known = {}
-    for package in ("arithmetic", "records"):
+    for package in ("arithmetic", "records", "training"):
         folder = importlib.import_module(f"labkit.{package}")
         for module in pkgutil.iter_modules(folder.__path__):
             found = vars(importlib.import_module(f"labkit.{package}.{module.name}"))
             known |= {name: value for name, value in found.items() if not name.startswith("_")}
-    return known | {"labkit": labkit, "said": said, "listed": listed}
+    made = {"make_run": make_run, "make_set": make_set, "Brightness": Brightness, "nn": nn, "torch": torch}
+    return known | made | {"labkit": labkit, "said": said, "listed": listed}
 
 
 def differences(text: Path) -> str:

@@ -25,8 +25,9 @@ def reported(source: str | None = None, section: str | None = None) -> dict:
         raise unknown("source", source, sources)
     if section is None:
         return sources[source]
-    if section not in sources[source]:
-        raise unknown(f"section of {source}", section, sources[source])
+    sections = [name for name, value in sources[source].items() if isinstance(value, dict)]
+    if section not in sections:
+        raise unknown(f"section of {source}", section, sections)
     return sources[source][section]
 
 

@@ -43,10 +43,10 @@ def check_same_kind(train: ImageSet, val: ImageSet) -> None:
     """Raise `ConfigError` unless validation images have the classes, channels and size of the training images."""
     if val.classes != train.classes:
         same = sorted(val.classes) == sorted(train.classes)
-        what = "in another order" if same else f"{len(val.classes)}, the training images {len(train.classes)} or others"
         raise ConfigError(
-            f"The validation images have their classes {what}: {', '.join(val.classes[:5])} ... against "
-            f"{', '.join(train.classes[:5])} .... Labels must mean the same in both; `only` brings them in one order."
+            f"The validation images have {'their classes in another order' if same else 'other classes'}: "
+            f"{_named(val.classes)} against {_named(train.classes)}. Labels must mean the same in both; `only` brings "
+            "them in one order."
         )
     ours, theirs = tuple(train.images.shape[1:]), tuple(val.images.shape[1:])
     if ours != theirs:
@@ -54,6 +54,10 @@ def check_same_kind(train: ImageSet, val: ImageSet) -> None:
             f"The training images are {ours} (channels, height, width), the validation images {theirs}. "
             "Make both the same, as with `resized`."
         )
+
+
+def _named(classes: Sequence[str]) -> str:
+    return ", ".join(classes[:5]) + (f", ... ({len(classes)})" if len(classes) > 5 else "")
 
 
 def settle_layout(model: nn.Module, X: Tensor) -> None:

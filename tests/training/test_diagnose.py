@@ -40,14 +40,17 @@ def convolving():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 4))
 
 
-def test_a_range_test_is_a_training_with_a_rate_that_grows_by_a_factor():
+@pytest.mark.parametrize("own", [None, (torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.1, 0.2, 0.3]))])
+def test_a_range_test_is_a_training_with_a_rate_that_grows_by_a_factor(own):
     model, data = make_model(dropout=0.0), make_set(40, size=12)
-    found = lr_range_test(model, data, SGD, lowest=1e-3, highest=1.0, steps=4, seed=7, device="cpu")
-    assert [lr for lr, _ in found] == pytest.approx([1e-3, 1e-2, 1e-1, 1.0])
+    if own:
+        model.mean_std = own  # as a pretrained network brings them
+    found = lr_range_test(model, data, SGD, lowest=1e-4, highest=10.0, steps=6, seed=7, device="cpu")
+    assert [lr for lr, _ in found] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0])
 
-    batches, expected = Batches(data, 20, shuffle=True, augment=(Flip(),), seed=7), []
+    batches, expected = Batches(data, 20, mean_std=own, shuffle=True, augment=(Flip(),), seed=7), []
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    for epoch, rates in ((0, (1e-3, 1e-2)), (1, (1e-1, 1.0))):  # two batches are an epoch
+    for epoch, rates in ((0, (1e-4, 1e-3)), (1, (1e-2, 1e-1)), (2, (1.0, 10.0))):  # two batches are an epoch
         batches.epoch = epoch
         for lr, (X, y) in zip(rates, batches, strict=True):
             optimizer.param_groups[0]["lr"] = lr
