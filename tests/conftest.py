@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from labkit.apps import workspace
+from tests import counted
 from tests.reading import ROOT, serving
 
 NO_BROWSER = "No Chromium found; install it to run the browser tests (Debian: apt-get install chromium)."
@@ -29,6 +31,26 @@ def pytest_xdist_make_scheduler(config, log):
             return "book" if file in NEED_THE_BOOK else file
 
     return ByFile(config, log)
+
+
+def pytest_configure(config):
+    counted.begin()
+    config.began = time.monotonic()
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):  # one of several processes: it hands on what it counted
+        session.config.workeroutput["counted"] = dict(counted.COUNTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    counted.COUNTED.update(getattr(node, "workeroutput", {}).get("counted", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if path := os.environ.get("LABKIT_TESTED"):
+        counted.write(Path(path), terminalreporter.stats, time.monotonic() - config.began)
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,12 @@ from torch import nn
 
 import labkit
 from labkit.base.errors import LabkitError
+from tests.counted import COUNTED
 from tests.making import Brightness, make_run, make_set
 
 
 def said(call, *arguments, **named):
+    COUNTED["refusals"] += 1
     try:
         call(*arguments, **named)
     except LabkitError as error:
