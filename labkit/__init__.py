@@ -18,7 +18,7 @@ catalogue: common, lab_01_counting_parameters, lab_02_output_sizes, lab_03_dropo
     lab_10_transfer_learning, lab_11_architectures, lab_12_training_choices, lab_13_competition,
     lab_14_hyperparameter_search, lab_15_dilation, index, sources
 plots: base, interactive, runs, images, answers, training, layers, cost, hover, search
-apps: exercises, competition, own_pictures, cli, workspace, authoring
+apps: exercises, competition, own_pictures, cli, workspace, tested, authoring
 
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
 `import labkit` costs nothing; each name below is fetched when it is first used. A module is reached by its name alone,

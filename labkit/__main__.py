@@ -1,6 +1,7 @@
 """`python -m labkit` and `labkit`: the way into the command line.
 
-`book`, `test`, `lowest` and `notebooks` work on a bare Python, before anything is installed: they make the environment.
+`book`, `test`, `lowest`, `mutants` and `notebooks` work on a bare Python, before anything is installed: they make the
+environment.
 """
 
 import sys
@@ -19,7 +20,7 @@ def main(args: list[str] | None = None) -> int:
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")  # a name outside of a console's letters costs a letter, not the line
     try:
-        if args and args[0] in ("book", "test", "lowest", "notebooks", "clean"):
+        if args and args[0] in ("book", "test", "lowest", "mutants", "notebooks", "clean"):
             from labkit.apps import workspace
 
             return workspace.run(args)

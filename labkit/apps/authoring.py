@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from labkit.apps import tested
 from labkit.base.errors import LabkitError, unknown
 from labkit.base.files import cache_dir, project_root, records_dir, write_atomic
 from labkit.records.whole import sums
@@ -35,6 +36,7 @@ def main(names: list[str]) -> None:
         print(f"{name:28} {seconds:6.1f} s", flush=True)
     write_table(project_root() / "README.md")
     write_sums()
+    tested.keep()
 
 
 def write_sums() -> None:

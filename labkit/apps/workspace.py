@@ -23,12 +23,13 @@ PYTHONS = ((3, 11), (3, 13))  # the oldest and the newest Python that the pinned
 TEST_TOOL = re.compile(r"(pytest|pytest-xdist|hypothesis|nbval|torchsummary)==")
 LIBRARY = ["labkit", "--ignore=labkit/apps/authoring.py"]  # but for what only authors of this book need
 LIBRARY += [f"tests/{name}" for name in "arithmetic data records models training analysis search".split()]
+COPIED = ("labkit/", "tests/", "data/", "conftest.py", "pyproject.toml")  # all that the tests of mutants need
 WATCHED = ("py", "jinja", "js", "css")  # files of the library that pages are made with
 NOTEBOOK = re.compile(r"(\S*notebooks/)?(?P<name>[\w-]+)\.(ipynb|md): Executed notebook in (?P<seconds>[\d.]+) seconds")
 
 
 def run(args: list[str]) -> int:
-    """Run `book`, `test`, `lowest`, `notebooks` or `clean` and return its exit code."""
+    """Run `book`, `test`, `lowest`, `mutants`, `notebooks` or `clean` and return its exit code."""
     command, rest = args[0], args[1:]
     if command == "clean":
         return clean()
@@ -37,7 +38,7 @@ def run(args: list[str]) -> int:
     python = environment()
     if command == "book":
         return book(python)
-    return {"test": test, "lowest": lowest, "notebooks": notebooks}[command](python, rest)
+    return {"test": test, "lowest": lowest, "mutants": mutants, "notebooks": notebooks}[command](python, rest)
 
 
 def environment() -> Path:
@@ -159,14 +160,39 @@ def test(python: Path, extra: list[str]) -> int:
     drop_stale()
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports", "--no-cache"], ["pyright"])
     tests = ["pytest", "--numprocesses", "2", "--max-worker-restart", "0", *extra]
+    (root / "_build").mkdir(exist_ok=True)
+    left = {} if extra else {"LABKIT_TESTED": str(root / "_build" / "tests.json")}  # for the page on the tests
     covered = (["coverage", "erase"], ["coverage", "run", "-m", *tests], ["coverage", "combine", "--quiet"])
     for step in (*checks, *((tests,) if extra else (*covered, ["coverage", "report"]))):
         _say(f"$ {' '.join(step)}")
         command = [_tool(python, step[0]), *step[1:]]
-        code = subprocess.run(command, cwd=root, env=_env() | {"OMP_NUM_THREADS": "1"}).returncode
+        code = subprocess.run(command, cwd=root, env=_env() | {"OMP_NUM_THREADS": "1"} | left).returncode
         if code:
             return code
     return 0
+
+
+def mutants(python: Path, names: list[str]) -> int:
+    """Put small faults into the library, one by one, and say which of them no test notices; hours on two cores.
+
+    It works in a copy, which it keeps: what was changed since is tried again, what was stopped goes on.
+
+    Args:
+        names: patterns of mutants, such as "labkit.records.*"; default: all.
+    """
+    root, copy = project_root(), project_root() / "_build" / "mutants"
+    for name in ("labkit", "tests", "data/results"):
+        shutil.rmtree(copy / name, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
+    for name in listed.split("\0"):
+        if (root / name).is_file() and name.startswith(COPIED):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, copy / name)
+    one = {"OMP_NUM_THREADS": "1"}
+    command = [str(python), "-m", "mutmut", "run", "--max-children", "2", *names]
+    if code := subprocess.run(command, cwd=copy, env=_env() | one).returncode:
+        return code
+    return subprocess.run([str(python), "-m", "labkit.apps.tested"], cwd=root, env=_env()).returncode
 
 
 def lowest(python: Path, extra: list[str]) -> int:
