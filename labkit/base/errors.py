@@ -3,6 +3,9 @@
 The command line prints their text without a traceback. Not for programming mistakes: those keep Python's own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LabkitError(Exception):
     """Something that the reader can mend; the message says how."""
@@ -22,6 +25,30 @@ class TrainingError(LabkitError):
 
 class DivergedError(TrainingError):
     """A training whose loss or weights are no longer finite: it would end alike however often it is run."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, or a notebook's stop button, told in one sentence: a notebook shows it without the way that led there."""
+
+    def __init__(self):
+        super().__init__("Stopped. What was finished is kept; the same call goes on from there.")
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Say in one sentence, within a `with` block or a function, that somebody stopped what can be gone on with."""
+    try:
+        yield
+    except BaseException as error:
+        reason: BaseException | None = error
+        while reason and not isinstance(reason, KeyboardInterrupt):  # a library may have made its own error of it
+            reason = reason.__cause__ or reason.__context__
+        if reason is None:
+            raise
+        raise Stopped from None
 
 
 def unknown(what: str, name: object, known) -> ConfigError:

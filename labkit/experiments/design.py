@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.base.errors import ConfigError, unknown
+from labkit.base.errors import ConfigError, stoppable, unknown
 from labkit.base.files import records_dir
 from labkit.data.chosen import Images
 from labkit.experiments import cost
@@ -196,6 +196,7 @@ class Lab:
             return run
         return replace(run, lab=arm.same_as[0], arm=arm.same_as[1])
 
+    @stoppable()
     def run(
         self,
         budget: str | None = None,

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from labkit.base.errors import ConfigError, unknown
+from labkit.base.errors import ConfigError, stoppable, unknown
 from labkit.experiments.execute import Settings, execute
 from labkit.records.ledger import Run
 from labkit.search.grid import Range, Search, choices, point_name, recorded
@@ -129,6 +129,7 @@ class _Surplus(Exception):
     """A trial that nobody needs: another worker was faster in taking the last point, or in putting it in."""
 
 
+@stoppable()
 def work(
     search: Search,
     budget: str,
