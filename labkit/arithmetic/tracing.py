@@ -15,7 +15,20 @@ from labkit.arithmetic.counting import (
     parameters_of,
     parameters_of_module,
 )
-from labkit.arithmetic.layers import Flatten, Layer, Linear, Shape, Step, axes_of, first_axes, is_module, show, steps
+from labkit.arithmetic.layers import (
+    BatchNorm,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    Shape,
+    Step,
+    axes_of,
+    first_axes,
+    is_module,
+    show,
+    steps,
+)
 from labkit.arithmetic.memory import Memory, training_memory
 from labkit.arithmetic.running import Ran, run
 from labkit.arithmetic.sizes import Axes
@@ -147,15 +160,24 @@ def _through(step: Step, shape: Shape) -> Ran:
     """Take a shape through a layer: by its formula, or by running the torch module that it was read off."""
     if step.module is None:
         return Ran(step.layer.out(shape), multiply_adds_of(step.layer, shape))
-    axes = axes_of(step.module)
-    if axes and "Dropout" not in type(step.module).__name__ and len(shape) > 1 and axes != len(shape) - 1:
-        raise ConfigError(f"It works on {axes} {'axis' if axes == 1 else 'axes'} and gets maps with {len(shape) - 1}.")
+    _check_axes(step, shape)
     try:
         return run(step.module, shape)
     except ConfigError:
         if step.plain:
             step.layer.out(shape)  # says the same in plainer words where it can
         raise
+
+
+def _check_axes(step: Step, shape: Shape) -> None:
+    """Raise `ConfigError` where torch's class is for another number of axes than the shape has: only torch knows it."""
+    axes, got, kind = axes_of(step.module), len(shape) - 1, type(step.layer)
+    if axes in (None, got) or (kind is Dropout and (axes != 1 or not got)):  # Dropout1d alone minds further axes
+        return
+    if got:
+        raise ConfigError(f"It works on {axes} {'axis' if axes == 1 else 'axes'} and gets maps with {got}.")
+    if kind is BatchNorm and axes != 1:  # others need a map and say so themselves
+        raise ConfigError(f"It works on maps with {axes} axes and gets a row of {prod(shape)} features.")
 
 
 def _check_whole(model, traced: Trace) -> None:
@@ -201,6 +223,8 @@ def _smallest(chain: list[Step], in_channels: int, axes: int) -> int | None:
 def _fits(chain: list[Step], shape: Shape) -> bool:
     try:
         for step in chain:
+            if step.module is not None:
+                _check_axes(step, shape)
             shape = step.layer.out(shape) if step.plain else _through(step, shape).shape
     except ConfigError:
         return False

@@ -294,13 +294,31 @@ def test_one_number_is_the_side_of_as_many_axes_as_the_layers_have():
         ([nn.Conv2d(3, 4, 3), nn.MaxPool1d(2)], (3, 8, 8), "MaxPool1d|works on 1 axis and gets maps with 2"),
         ([nn.Conv1d(3, 4, 3), nn.Conv2d(4, 4, 3)], (3, 8), "works on 2 axes and gets maps with 1"),
         ([nn.Conv1d(3, 4, 3), nn.MaxPool2d(2)], (3, 8), "works on 2 axes and gets maps with 1"),  # torch takes the
-        ([nn.Flatten(), nn.BatchNorm2d(192)], (3, 8, 8), "expected 4D input"),  # batch for channels
+        (
+            [nn.Flatten(), nn.BatchNorm2d(192)],
+            (3, 8, 8),
+            "on maps with 2 axes and gets a row of 192",
+        ),  # batch for channels
+        ([nn.Conv2d(3, 4, 3), nn.Dropout1d()], (3, 8, 8), "works on 1 axis and gets maps with 2"),
         ([nn.Linear(9, 3)], (4, 8), "needs one row of features"),
     ],
 )
 def test_chains_that_torch_would_refuse_for_a_batch_are_refused(layers, shape, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=words) as told:
         trace(nn.Sequential(*layers), shape[1:], shape[0])
+    if "needs" not in words:
+        assert "No size of the image mends that" in str(told.value)
+        assert smallest_input(nn.Sequential(*layers), shape[0]) is None
+
+
+def test_a_dropout_of_channels_takes_what_comes():
+    class Own(nn.Dropout2d):
+        pass
+
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout3d(), nn.Flatten(), Own(), nn.Dropout1d(), nn.BatchNorm1d(144))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch on dropouts of other shapes
+        assert trace(net, 8).out_shape == (144,)
 
 
 class Skipping(nn.Module):
