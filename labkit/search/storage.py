@@ -20,6 +20,7 @@ RETRIES = 3  # how often a point is given to another worker
 LOCK_WAIT = 60  # seconds to wait for another process that writes the SQLite file
 OPENING = 8  # seconds to wait for a storage that cannot be opened: its address may be wrong
 AWAY = 120  # seconds to wait for one that was there: its server starts again
+FULL = "disk is full"  # what SQLite says of it
 LONGEST_PAUSE = 5  # seconds between two tries
 KINDS = ("sqlite", "postgresql", "postgresql+psycopg")  # of storages
 
@@ -169,7 +170,7 @@ def patiently(call: Callable[[], Any], address: str | None, patience: float = AW
                 raise
             reason = str(fault.orig).splitlines()[0]
         left = began + patience - time.monotonic()
-        if left <= 0:
+        if left <= 0 or FULL in reason:  # a full disk stays full
             break
         time.sleep(min(pause, left))
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -8,12 +8,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 
 from labkit.base.errors import LabkitError
 from labkit.search.grid import Search
 from labkit.search.queue import check_plan, grid_study, open_study, work
 from labkit.training.trackers import follower
+
+GRACE = 10.0  # seconds that a process has to end after it was told to
 
 
 def run(search: Search, budget: str, workers: int = 1, track: str | None = None, **how) -> None:
@@ -53,14 +56,26 @@ def run(search: Search, budget: str, workers: int = 1, track: str | None = None,
             for one in crew:
                 one.join()
     except KeyboardInterrupt:
-        for one in crew:  # what they have finished is kept, and what they had begun goes on from its last epoch
-            one.terminate()
+        with _handling(signal.SIGINT, signal.SIG_IGN):
+            end(crew)
         raise
     if dead := [one.exitcode for one in crew if one.exitcode]:
         raise LabkitError(
             f"{len(dead)} of {workers} workers died (exit codes {', '.join(map(str, dead))}). What was finished is "
             "kept; run the same command again to go on."
         )
+
+
+def end(crew: list) -> None:
+    """End processes; one that does not hear is killed. What they finished is kept, what they began goes on later."""
+    for one in crew:
+        one.terminate()
+    until = time.monotonic() + GRACE
+    for one in crew:
+        one.join(max(0.0, until - time.monotonic()))
+        if one.is_alive():  # the word to stop can get lost, such as in a destructor
+            one.kill()
+            one.join()
 
 
 @contextmanager

@@ -454,6 +454,29 @@ def living(group: int) -> list[str]:
     return names
 
 
+def lives(ready, hears: bool) -> None:
+    """Live on for a minute; who does not hear does so whatever it is told."""
+    if not hears:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ready.set()
+    time.sleep(60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking it")
+def test_a_worker_that_does_not_hear_is_killed(monkeypatch):
+    monkeypatch.setattr(workers, "GRACE", 0.5)
+    context = multiprocessing.get_context("spawn")
+    ready = [context.Event(), context.Event()]
+    crew = [
+        context.Process(target=lives, args=(event, hears)) for event, hears in zip(ready, (False, True), strict=True)
+    ]
+    for process, event in zip(crew, ready, strict=True):
+        process.start()
+        assert event.wait(60)
+    workers.end(crew)
+    assert [process.exitcode for process in crew] == [-signal.SIGKILL, -signal.SIGTERM]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes are of Unix")
 @pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
 def test_a_stopped_search_says_one_sentence_and_leaves_nobody_behind(tmp_path, signals):

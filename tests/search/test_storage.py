@@ -118,3 +118,14 @@ def test_one_that_stays_away_is_named_without_its_password(monkeypatch):
         patiently(away(clock, 10**9), "postgresql://ada:secret@host/db")
     assert "secret" not in str(caught.value)
     assert clock.now == AWAY
+
+
+def test_a_full_disk_is_told_at_once(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    def full():
+        raise OperationalError("INSERT", None, Exception("database or disk is full"))
+
+    with pytest.raises(LabkitError, match="disk is full. Is there room on the disk"):
+        patiently(full, "sqlite:///studies.db")
+    assert clock.now == 0
