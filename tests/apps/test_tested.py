@@ -5,7 +5,6 @@ import json
 import pytest
 
 from labkit.apps import tested
-from labkit.base.files import project_root
 
 
 @pytest.fixture
@@ -53,28 +52,3 @@ def test_too_few_noticed_and_those_not_run_are_told(left):
     said = tested.problems(tested.mutants(left, left / "survivors.toml"))
     assert said == ["9 of 26 mutants were not run.", "Tests notice 65.4% of the mutants; 90% are wanted."]
     assert tested.problems({"modules": {}, "survivors": []})
-
-
-def test_what_is_kept_of_the_last_runs_is_as_the_page_says():
-    kept = tested.last()
-    assert tested.problems(kept["mutants"]) == []
-    outcomes = kept["tests"]["outcomes"]
-    assert outcomes["failed"] == outcomes["error"] == 0
-    assert outcomes["passed"] > 3_000
-    assert kept["tests"]["counted"]["kills"] > 10
-    assert kept["tests"]["counted"]["refusals"] > 500
-    same, outputs = tested.compared()
-    assert same > outputs / 2
-    assert f"{same} of the {outputs} outputs" in tested.run_lines()
-
-
-def test_every_reason_holds_for_something_that_survived():
-    kept = {one["why"] for one in tested.last()["mutants"]["survivors"]}
-    known = {why for why, _ in tested.reasons(project_root() / "tests" / "survivors.toml")}
-    assert known == kept
-
-
-def test_the_tables_have_a_row_for_each_module_and_reason():
-    kept = tested.last()["mutants"]
-    assert tested.mutant_table().count("\n") == len(kept["modules"]) + 2
-    assert all(one["why"] in tested.survivor_table() for one in kept["survivors"])
