@@ -1,13 +1,16 @@
 """Statistics, verdicts and metrics at their boundaries, where one sign or one number more or less decides."""
 
 import math
+import re
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
+from labkit.base.errors import DataError
 from labkit.records import statistics
 from labkit.records.claims import Claim, Value, verdict, verdict_about
+from labkit.records.ledger import read, record_path
 from labkit.records.metrics import METRICS
 from labkit.records.statistics import Summary, digits_for, judge, measured, paired, summarise
 from labkit.records.whole import disagreements, faults, sums
@@ -155,10 +158,21 @@ def test_a_claim_is_decided_at_its_margin(value, expect, margin, says):
     assert Claim("", "", Ratio(value), expect, margin).decide([]) == says
 
 
-@pytest.mark.parametrize(("low", "high", "says"), [(-0.2, 0.0, "unclear"), (-0.1, 0.1, "holds"), (0.0, 0.2, "unclear")])
-def test_an_interval_over_the_margin_is_unclear(monkeypatch, low, high, says):
+@pytest.mark.parametrize(
+    ("expect", "low", "high", "says"),
+    [
+        ("equal", -0.25, 0.0, "unclear"),
+        ("equal", -0.125, 0.125, "holds"),
+        ("equal", 0.0, 0.25, "unclear"),
+        ("equal", 0.125, 0.25, "unclear"),  # it begins at the margin
+        ("equal", -0.25, -0.125, "unclear"),
+        ("not higher", 0.125, 0.25, "unclear"),
+        ("not higher", 0.25, 0.5, "does not hold"),
+    ],
+)
+def test_an_interval_over_the_margin_is_unclear(monkeypatch, expect, low, high, says):
     monkeypatch.setattr("labkit.records.claims.interval", lambda values: (1 + low, 1 + high))
-    assert Claim("", "", Ratio(1.0), "equal", 0.125).decide([]) == says
+    assert Claim("", "", Ratio(1.0), expect, 0.125).decide([]) == says
 
 
 def test_a_value_takes_the_finished_runs_of_its_arm_by_seed():
@@ -284,6 +298,58 @@ def test_sums_do_not_depend_on_the_ends_of_lines_nor_on_the_order_of_the_disk(tm
     lines = sums(tmp_path).splitlines()
     assert [line[66:] for line in lines] == ["a.json", "b/one.json"]
     assert lines[0][:64] == lines[1][:64]
+
+
+def test_sums_stand_in_the_order_of_the_whole_names(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("a/x.json", "a-b.json"):
+        (tmp_path / name).write_text("{}")
+    assert [line[66:] for line in sums(tmp_path).splitlines()] == ["a-b.json", "a/x.json"]
+
+
+def test_a_confusion_may_differ_from_its_accuracy_by_what_floats_leave():
+    scores = {"acc": 0.5 * (1 + 1e-7), "loss": 1.0, "confusion": [[1, 1], [0, 0]]}
+    assert list(disagreements(whole_run(final={"test": scores}))) == []
+    scores["acc"] = 0.5 * (1 + 1e-5)
+    assert len(list(disagreements(whole_run(final={"test": scores})))) == 1
+
+
+def test_a_record_is_text_that_a_difference_can_be_read_in(tmp_path):
+    make_run().save(tmp_path / "r.json")
+    assert (tmp_path / "r.json").read_text().startswith('{\n "lab": "x",\n "arm": "a",')
+
+
+def test_records_of_the_quick_budget_lie_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LABKIT_RECORDS", str(tmp_path / "records"))
+    assert record_path("x", "p=0.5", "quick", 3) == tmp_path / "cache/results/x/quick/p-0.5-seed-3.json"
+    assert record_path("x", "p=0.5", "full", 3) == tmp_path / "records/x/full/p-0.5-seed-3.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "is no whole record of a run: Expecting property name"),
+        ("[]", "it holds a list and not the fields of a run"),
+        (
+            '{"a": 1, "b": 2, "c": 3, "d": 4}',
+            "unknown field 'a'; it has an unknown field 'b'; it has an unknown field 'c'. D",
+        ),
+        ("form", r"a part of it has another form \(TypeError: "),
+    ],
+)
+def test_a_damaged_record_is_named_with_its_first_three_faults(tmp_path, text, says):
+    path = tmp_path / "r.json"
+    if text == "form":
+        run = make_run()
+        run.final = {"test": {"acc": "high", "loss": 1.0}}
+        run.save(path)
+    else:
+        path.write_text(text)
+    with pytest.raises(DataError, match=f"^{path} is no whole record of a run: ") as told:
+        read(path)
+    assert re.search(says, str(told.value))
+    assert str(told.value).endswith("Delete it and run that lab again, or restore it from git.")
 
 
 def test_the_level_is_that_of_the_book():
