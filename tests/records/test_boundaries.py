@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import ClassVar
 
 import pytest
@@ -13,7 +13,7 @@ from labkit.records.claims import Claim, Value, verdict, verdict_about
 from labkit.records.ledger import read, record_path
 from labkit.records.metrics import METRICS
 from labkit.records.statistics import Summary, digits_for, judge, measured, paired, summarise
-from labkit.records.whole import disagreements, faults, sums
+from labkit.records.whole import disagreements, faults, misplaced, sums
 from tests.making import make_run
 
 
@@ -285,6 +285,41 @@ def test_a_share_of_an_epoch_lies_in_zero_to_one(value, right):
     run.history[1]["val_acc"] = value
     found = list(disagreements(run))
     assert found == ([] if right else [f"val_acc of epoch 2 is {value!r}, and a share lies in 0 to 1"])
+
+
+@pytest.mark.parametrize("name", ["lab", "arm", "budget", "seed", "model", "data", "recipe"])
+def test_a_record_needs_what_says_which_run_it_is(name):
+    content = asdict(make_run())
+    assert list(faults(content, type(make_run()))) == []
+    del content[name]
+    assert list(faults(content, type(make_run()))) == [f"{name} is missing"]
+
+
+def test_rows_and_losses_that_cannot_be_are_told():
+    run = whole_run()
+    run.history[1]["epoch"] = 3
+    assert list(disagreements(run)) == ["its rows are not those of epochs 1, 2, 3 ..."]
+    run = whole_run()
+    run.history[0]["val_loss"] = math.inf  # of a training that nearly diverged
+    assert list(disagreements(run)) == []
+    run.history[0]["train_loss"] = math.inf
+    assert list(disagreements(run)) == ["train_loss of epoch 1 is inf"]
+    run.final = {}
+    assert list(disagreements(run)) == []
+
+
+@pytest.mark.parametrize("budget", ["quick", "full"])
+def test_a_record_under_the_name_of_another_run_is_told(tmp_path, budget):
+    run = replace(make_run("b", 3), budget=budget)
+    right = record_path("x", "b", budget, 3)
+    wrong = tmp_path / "x" / budget / "a-seed-3.json"
+    assert list(misplaced(run, wrong, right)) == [f"it is the record of x, {budget}, b seed 3"]
+    assert list(misplaced(run, tmp_path / "x" / budget / right.name, right)) == []
+    assert list(misplaced(run, tmp_path / "elsewhere" / "a.json", right)) == []
+
+
+def test_names_of_files_keep_letters_digits_and_dots():
+    assert record_path("x", "-Net1, p=0.5 (A/b)-", "quick", 0).name == "Net1-p-0.5-A-b-seed-0.json"
 
 
 def test_what_is_no_record_is_named_by_its_kind():

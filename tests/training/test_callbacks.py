@@ -19,6 +19,7 @@ def test_tensorboard_writes_what_the_history_says(tmp_path):
     callback.close()
     events = EventAccumulator(str(tmp_path))
     events.Reload()
+    assert set(events.Tags()["scalars"]) == set(history.last) - {"epoch"}
     found = events.Scalars("val_loss")
     assert [e.step for e in found] == [1, 2]
     assert [e.value for e in found] == pytest.approx(history["val_loss"], rel=1e-6)
