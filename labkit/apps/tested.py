@@ -14,7 +14,7 @@ from pathlib import Path
 
 from labkit.base.files import project_root, write_atomic
 
-CAUGHT, SURVIVED, NO_TEST, SLOW = "caught", "survived", "no test", "too slow"
+CAUGHT, SURVIVED, NO_TEST, SLOW, NOT_RUN = "caught", "survived", "no test", "too slow", "not run"
 BY_EXIT = {1: CAUGHT, 3: CAUGHT, 0: SURVIVED, 5: NO_TEST, 33: NO_TEST}  # mutmut's exit codes
 BY_EXIT |= dict.fromkeys((36, 24, -24, 152, 255), SLOW) | dict.fromkeys((-11, -9), CAUGHT)  # a crash is noticed
 ENOUGH = 0.9  # share of the mutants that tests have to notice
@@ -63,7 +63,7 @@ def reasons(path: Path) -> list[tuple[str, list[str]]]:
 
 
 def _end(code: int | None) -> str:
-    return "not run" if code is None else BY_EXIT.get(code, SURVIVED)
+    return NOT_RUN if code is None else BY_EXIT.get(code, SURVIVED)
 
 
 def _function(name: str) -> str:
@@ -81,17 +81,17 @@ def _why(name: str, whys: list[tuple[str, list[str]]]) -> str | None:
 
 
 def share_caught(modules: dict[str, dict[str, int]]) -> float:
-    """Return the share of mutants that tests noticed, those included that they waited for in vain."""
+    """Return the share of the mutants that were run which tests noticed, or waited for in vain."""
     ends = sum((Counter(ends) for ends in modules.values()), Counter())
-    return (ends[CAUGHT] + ends[SLOW]) / max(1, ends.total())
+    return (ends[CAUGHT] + ends[SLOW]) / max(1, ends.total() - ends[NOT_RUN])
 
 
 def problems(found: dict) -> list[str]:
     """Return one sentence for each thing that is not as it should be; none means that the mutants hold."""
     ends = sum((Counter(ends) for ends in found["modules"].values()), Counter())
     said = []
-    if ends["not run"] or not ends:
-        said.append(f"{ends['not run']:,} of {ends.total():,} mutants were not run.")
+    if ends[NOT_RUN] or not ends:
+        said.append(f"{ends[NOT_RUN]:,} of {ends.total():,} mutants were not run.")
     if (share := share_caught(found["modules"])) < ENOUGH:
         said.append(f"Tests notice {share:.1%} of the mutants; {ENOUGH:.0%} are wanted.")
     loose = [f"{one['function']} ({one['number']})" for one in found["survivors"] if not one["why"]]
@@ -104,7 +104,7 @@ def problems(found: dict) -> list[str]:
 
 
 def last() -> dict:
-    """Return what is kept of the last runs: "tests" and "mutants"."""
+    """Return what is kept of the last runs: "tests" and "mutants", each where it has run."""
     return json.loads((project_root() / "data" / "tested.json").read_text(encoding="utf-8"))
 
 
@@ -120,7 +120,9 @@ def compared() -> tuple[int, int]:
 
 def run_lines() -> str:
     """Return, in Markdown, how the last whole run of the tests went."""
-    run = last()["tests"]
+    run = last().get("tests")
+    if not run:
+        return "No whole run is kept yet."
     counted, outcomes, (same, outputs) = run["counted"], run["outcomes"], compared()
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in run["kinds"].items())
     lines = [
@@ -138,20 +140,25 @@ def run_lines() -> str:
 
 
 def mutant_table() -> str:
-    """Return, in Markdown, a row a module: how many mutants it had, and how many the tests noticed."""
+    """Return, in Markdown, a row a module: how many mutants it had, how many ran, and which share tests noticed."""
     modules = last()["mutants"]["modules"]
-    rows = ["| module | mutants | noticed |", "|---|---:|---:|"]
+    rows = ["| module | mutants | run | noticed |", "|---|---:|---:|---:|"]
     for name, ends in modules.items():
-        rows.append(f"| `{name}` | {sum(ends.values())} | {share_caught({name: ends}):.0%} |")
-    total = sum(sum(ends.values()) for ends in modules.values())
-    return "\n".join([*rows, f"| all | {total:,} | {share_caught(modules):.1%} |"])
+        rows.append(_row(f"`{name}`", {name: ends}))
+    return "\n".join([*rows, _row("all", modules)])
+
+
+def _row(name: str, modules: dict[str, dict[str, int]]) -> str:
+    made = sum(sum(ends.values()) for ends in modules.values())
+    run = made - sum(ends.get(NOT_RUN, 0) for ends in modules.values())
+    return f"| {name} | {made:,} | {run:,} | {f'{share_caught(modules):.1%}' if run else 'not run'} |"
 
 
 def survivor_table() -> str:
     """Return, in Markdown, a row a reason: where mutants are left that no test noticed, and how many."""
     by_reason: dict[str, Counter] = {}
     for one in last()["mutants"]["survivors"]:
-        by_reason.setdefault(one["why"] or "no reason known", Counter())[one["function"]] += one["number"]
+        by_reason.setdefault(one["why"] or "not looked at yet", Counter())[one["function"]] += one["number"]
     rows = ["| why | mutants | where |", "|---|---:|---|"]
     for why, where in sorted(by_reason.items(), key=lambda pair: -pair[1].total()):
         names = ", ".join(f"`{name.removeprefix('labkit.')}` {number}" for name, number in where.items())

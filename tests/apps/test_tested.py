@@ -46,9 +46,54 @@ def test_mutants_are_counted_by_module_and_their_survivors_by_function(left):
 
 
 def test_too_few_noticed_and_those_not_run_are_told(left):
-    (left / "labkit/records/claims.py.meta").write_text(
-        json.dumps({"exit_code_by_key": {f"labkit.records.claims.x_verdict__mutmut_{i}": None for i in range(9)}})
-    )
-    said = tested.problems(tested.mutants(left, left / "survivors.toml"))
-    assert said == ["9 of 26 mutants were not run.", "Tests notice 65.4% of the mutants; 90% are wanted."]
+    ends = {f"labkit.records.claims.x_verdict__mutmut_{i}": None for i in range(9)}
+    (left / "labkit/records/claims.py.meta").write_text(json.dumps({"exit_code_by_key": ends}))
+    found = tested.mutants(left, left / "survivors.toml")
+    assert tested.problems(found) == ["9 of 26 mutants were not run."]
+    assert tested.share_caught(found["modules"]) == 1
+    few = {"modules": {"labkit.records.claims": {"caught": 8, "survived": 2}}, "survivors": []}
+    assert tested.problems(few) == ["Tests notice 80.0% of the mutants; 90% are wanted."]
     assert tested.problems({"modules": {}, "survivors": []})
+
+
+def test_what_is_kept_of_the_last_runs_is_as_it_should_be():
+    kept = tested.last()
+    assert tested.share_caught(kept["mutants"]["modules"]) >= tested.ENOUGH
+    if "tests" in kept:
+        assert kept["tests"]["outcomes"]["failed"] == kept["tests"]["outcomes"]["error"] == 0
+        assert kept["tests"]["counted"]["kills"] > 10
+
+
+def test_the_page_says_what_is_kept(monkeypatch):
+    kept = {"mutants": tested.last()["mutants"]}
+    monkeypatch.setattr(tested, "last", lambda: kept)
+    assert tested.run_lines() == "No whole run is kept yet."
+    assert tested.mutant_table().count("\n") == len(kept["mutants"]["modules"]) + 2
+    assert sum(one["number"] for one in kept["mutants"]["survivors"]) == sum(
+        int(row.split("|")[2]) for row in tested.survivor_table().splitlines()[2:]
+    )
+    kept["tests"] = {
+        "outcomes": {"passed": 2_000, "failed": 0, "error": 0, "skipped": 1},
+        "kinds": {"cells of notebooks": 400},
+        "skipped": ["Skipped: root may read every file"],
+        "counted": {"kills": 58, "refusals": 1_809},
+        "minutes": 20.5,
+        "python": "3.11.7",
+        "versions": {"torch": "2.14.1"},
+        "processor": "Linux, 2 cores",
+    }
+    same, outputs = tested.compared()
+    assert same > outputs / 2
+    lines = tested.run_lines()
+    for part in (
+        "2,000 passed, 0 failed, 1 were left out, in 20.5 minutes on Linux, 2 cores: 400 cells",
+        "58 processes",
+    ):
+        assert part in lines
+    for part in (
+        "1,809 times",
+        f"{same} of the {outputs} outputs",
+        "Python 3.11.7; torch 2.14.1",
+        "root may read every",
+    ):
+        assert part in lines
