@@ -144,7 +144,7 @@ def mutant_table() -> str:
     modules = last()["mutants"]["modules"]
     rows = ["| module | mutants | run | noticed |", "|---|---:|---:|---:|"]
     for name, ends in modules.items():
-        rows.append(_row(f"`{name}`", {name: ends}))
+        rows.append(_row(f"`{name.removeprefix('labkit.')}`", {name: ends}))
     return "\n".join([*rows, _row("all", modules)])
 
 
