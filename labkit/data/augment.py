@@ -80,6 +80,27 @@ class Flip(Transform):
 
 
 @dataclass(frozen=True)
+class BatchFlip(Transform):
+    """Mirror all images of a batch, or none: what one draw a batch does, as in the first source. Introduced in lab 06.
+
+    Args:
+        p: chance that a batch is mirrored, in [0, 1].
+    """
+
+    p: float = 0.5
+    name: str = field(default="batch flip", init=False)
+
+    def __post_init__(self):
+        check_chance(self.p)
+
+    def _draw(self, X, generator):
+        return (torch.rand((), generator=generator) < self.p,)
+
+    def _apply(self, X, mirrored):
+        return X.flip(3) if mirrored else X
+
+
+@dataclass(frozen=True)
 class Crop(Transform):
     """Pad with black and cut a window out, each image at a place of its own. Introduced in lab 06.
 
@@ -307,7 +328,7 @@ def scale_and_shift(mean: tuple, std: tuple, largest: int) -> tuple[Tensor, Tens
     return 1 / (s * largest), -m / s
 
 
-TRANSFORMS = {cls.name: cls for cls in (Flip, Crop, Rotate, Perspective, ColorJitter, Cutout, Normalize)}
+TRANSFORMS = {cls.name: cls for cls in (Flip, BatchFlip, Crop, Rotate, Perspective, ColorJitter, Cutout, Normalize)}
 
 
 def make(settings: dict) -> Transform:

@@ -20,6 +20,8 @@ class Images:
         image_size: pixels that the images are resized to; None leaves them as they are.
         classes: the classes that are kept; empty for all.
         draw_split: whether each seed draws its own split between training and validation images.
+        sklearn_split: the `random_state` of scikit-learn's `train_test_split`, which then puts a tenth of the training
+            images aside, not of each class alike; None for the split of `labkit.load`.
         draw_per_class: training images of each class that are drawn from the run's seed; None for no draw.
         shuffle_pixels: the seed of one permutation of the pixels of all images; None leaves them in their order.
     """
@@ -31,6 +33,7 @@ class Images:
     image_size: int | None = None
     classes: tuple[str, ...] = ()
     draw_split: bool = False
+    sklearn_split: int | None = None
     draw_per_class: int | None = None
     shuffle_pixels: int | None = None
 
@@ -49,7 +52,7 @@ class Images:
         Args:
             seed: of the run, for what is drawn.
         """
-        splits = load(self.name, split_seed=seed if self.draw_split else 0)
+        splits = load(self.name, split_seed=seed if self.draw_split else 0, sklearn_split=self.sklearn_split)
         if self.classes:
             splits = Splits(*(part.only(*self.classes) for part in splits))
         if self.draw_per_class:

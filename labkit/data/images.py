@@ -25,6 +25,7 @@ from labkit.data.folders import Photos, read_folder
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FASHION_CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+NOISE_SEED = 500_000_003  # so that noise and order are drawn apart
 CHUNK = 512  # images that are normalised at a time: a second float copy of a huge batch would cost memory
 BUNDLED = "fashion-mnist-small"
 BUNDLED_SHA256 = "b9f85243fb02de83c5720e2c88750ade70e786eb5012f1867391157b0fb9a836"
@@ -204,7 +205,9 @@ class Splits(NamedTuple):
     test: ImageSet
 
 
-def load(name: str, *, val_fraction: float | None = None, split_seed: int = 0) -> Splits:
+def load(
+    name: str, *, val_fraction: float | None = None, split_seed: int = 0, sklearn_split: int | None = None
+) -> Splits:
     """Load a data set as training, validation and test images. Introduced in lab 03.
 
     Args:
@@ -212,6 +215,8 @@ def load(name: str, *, val_fraction: float | None = None, split_seed: int = 0) -
         val_fraction: share of the original training images, in (0, 1), that becomes the validation set, the
             same share of each class. Default: a fifth; the bundled set has its own 1,000.
         split_seed: seed of that split; the same seed gives the same split everywhere.
+        sklearn_split: the `random_state` of scikit-learn's `train_test_split`, which then makes the split; with it
+            `val_fraction` is a tenth unless given. For courseworks that split so.
 
     Returns:
         `Splits(train, val, test)`, on the CPU.
@@ -223,12 +228,27 @@ def load(name: str, *, val_fraction: float | None = None, split_seed: int = 0) -
     if name not in _LOADERS:
         raise unknown("data set", name, _LOADERS)
     if name == BUNDLED:
-        if val_fraction is not None:
-            raise ConfigError(f"{BUNDLED} comes with its own validation images; leave val_fraction out.")
+        if val_fraction is not None or sklearn_split is not None:
+            raise ConfigError(
+                f"{BUNDLED} comes with its own validation images; leave val_fraction and sklearn_split out."
+            )
         return _load_bundled(bundled(f"{BUNDLED}.npz"))
     train, test = _LOADERS[name](download.require(name))
+    if sklearn_split is not None:
+        return Splits(*_split_by_sklearn(train, 0.1 if val_fraction is None else val_fraction, sklearn_split), test)
     train, val = stratified_split(train, 0.2 if val_fraction is None else val_fraction, split_seed)
     return Splits(train, val, test)
+
+
+def _split_by_sklearn(data: ImageSet, val_fraction: float, random_state: int) -> tuple[ImageSet, ImageSet]:
+    """Split a set as scikit-learn does, in its order: that of the training images matters to a first, unshuffled epoch.
+
+    What is drawn depends on numpy's generator alone, so that the same indices come out in every version.
+    """
+    from sklearn.model_selection import train_test_split
+
+    train, val = train_test_split(np.arange(len(data)), test_size=val_fraction, random_state=random_state)
+    return data.take(torch.from_numpy(train), "train"), data.take(torch.from_numpy(val), "val")
 
 
 def stratified_split(data: ImageSet, val_fraction: float, seed: int = 0) -> tuple[ImageSet, ImageSet]:
@@ -339,28 +359,69 @@ class Batches:
         shuffle: whether to draw a new order for each epoch.
         augment: transforms of `labkit.data.augment`, done in their order before the images are normalised.
         seed: start of the random draws.
+        drop_last: whether what fills no batch is left out.
+        color_noise: sd of what is added to each channel of each image once it is normalised; 0 for none.
+        noise_stays: whether the noise of all epochs so far adds up, as if it were written into the images: a fault that
+            is easily made, see lab 06.
+
+    Raises:
+        ConfigError: a batch size that is none; fewer images than a batch where the last one is dropped.
 
     Yields:
         X, (B, C, H, W) float32 with mean 0 and sd 1 a channel over the training images; y, (B,) int64.
     """
 
-    def __init__(self, data, batch_size, *, mean_std=None, shuffle=False, augment=(), seed=0):
+    def __init__(
+        self,
+        data,
+        batch_size,
+        *,
+        mean_std=None,
+        shuffle=False,
+        augment=(),
+        seed=0,
+        drop_last=False,
+        color_noise=0.0,
+        noise_stays=False,
+    ):
         self.data, self.batch_size, self.shuffle = data, whole("batch_size", batch_size, 1), shuffle
         self.augment, self.seed, self.epoch = tuple(augment), seed, 0
+        self.per_epoch = len(data) - len(data) % self.batch_size if drop_last else len(data)
+        self.color_noise, self.noise_stays, self._noise = color_noise, noise_stays, (0, torch.zeros(()))
+        if not self.per_epoch:
+            raise ConfigError(f"{len(data)} images fill no batch of {batch_size}, and the last one is to be dropped.")
         self.normalize = Normalize(*(t.tolist() for t in mean_std or data.mean_std))
 
     def __len__(self) -> int:
-        return -(-len(self.data) // self.batch_size)
+        return -(-self.per_epoch // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self.data.images, self.data.labels
         generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
         count = len(self.data)
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
-        for start in range(0, count, self.batch_size):
+        for start in range(0, self.per_epoch, self.batch_size):
             index = order[start : start + self.batch_size].to(images.device)
             X = apply_all(self.augment, images.index_select(0, index), generator)  # (B, C, H, W)
-            yield self._normalized(X), labels[index]
+            X = self._normalized(X)
+            if self.color_noise:
+                X += self._noise_of_epoch()[index.cpu()].to(X.device)  # (B, C, 1, 1)
+            yield X, labels[index]
+            del X  # before the next batch is made: memory holds one
+
+    def _noise_of_epoch(self) -> Tensor:
+        """Return what this epoch adds to each image, (N, C, 1, 1); where noise stays, all epochs from the first on."""
+        (done, noise), last = self._noise, max(self.epoch, 1)
+        if done == last:
+            return noise
+        if not self.noise_stays or done > last:
+            done, noise = 0 if self.noise_stays else last - 1, torch.zeros(())
+        for epoch in range(done + 1, last + 1):
+            generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch + NOISE_SEED)
+            shape = (len(self.data), self.data.in_channels, 1, 1)
+            noise = noise + self.color_noise * torch.randn(shape, generator=generator)
+        self._noise = last, noise
+        return noise
 
     def _normalized(self, X: Tensor) -> Tensor:
         """Return a batch normalised, a part at a time."""

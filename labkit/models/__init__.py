@@ -12,9 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from labkit.base.checks import whole
+from labkit.base.checks import number, whole
 from labkit.base.errors import ConfigError, unknown
 
+INITS = ("torch", "glorot")
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
@@ -43,7 +44,16 @@ def available() -> list[str]:
     return sorted(_BUILDERS)
 
 
-def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size: int = 32, **options) -> nn.Module:
+def build(
+    name: str,
+    *,
+    in_channels: int = 3,
+    num_classes: int = 10,
+    image_size: int = 32,
+    init: str = "torch",
+    conv_bias: float | None = None,
+    **options,
+) -> nn.Module:
     """Build a network by name; its forward takes (B, in_channels, image_size, image_size), returns logits.
 
     Args:
@@ -51,6 +61,9 @@ def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size:
         in_channels: channels of the images, at least 1 (1 grey, 3 colour).
         num_classes: number of classes, at least 2.
         image_size: height and width of the images in pixels.
+        init: how the weights of convolutions and linear layers are drawn: "torch" as torch does, or "glorot",
+            uniform, with biases of zero (Glorot and Bengio, 2010), as Keras does.
+        conv_bias: what the biases of all convolutions begin with; None leaves them as drawn.
         **options: what the network itself takes, such as `blocks=2, dropout=0.5` for "cnn".
 
     Returns:
@@ -75,8 +88,28 @@ def build(name: str, *, in_channels: int = 3, num_classes: int = 10, image_size:
         if "unexpected keyword" not in str(error):
             raise
         raise ConfigError(f"Model {name!r} does not take one of the options {sorted(options)}: {error}.") from error
+    begin(model, init, conv_bias)
+    if init != "torch":
+        options["init"] = init
+    if conv_bias is not None:
+        options["conv_bias"] = conv_bias
     model.spec = dict(name=name, in_channels=in_channels, num_classes=num_classes, image_size=image_size, **options)
     return model
+
+
+def begin(model: nn.Module, init: str, conv_bias: float | None) -> None:
+    """Draw the first weights of a network anew where they are not to be torch's; see `build`."""
+    if init not in INITS:
+        raise unknown("init", init, INITS)
+    for layer in model.modules():
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+            continue
+        if init == "glorot":
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        if conv_bias is not None and isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.constant_(layer.bias, number("conv_bias", conv_bias))
 
 
 # Importing the families fills the registry; a new file in this folder needs no line here.

@@ -22,15 +22,15 @@ class GapNet(nn.Module):
         num_classes: number of classes.
         image_size: height and width in pixels, checked once; the network takes any size from the smallest on.
         blocks: number of convolution blocks, 1 to 4.
-        padding: pixels of zeros around each map before its convolution, 0 or 1.
+        padding, kernel_size: of the convolutions, as in "cnn".
 
     Raises:
         ConfigError: a setting out of range, or images that are too small.
     """
 
-    def __init__(self, in_channels, num_classes, image_size, *, blocks=3, padding=0):
+    def __init__(self, in_channels, num_classes, image_size, *, blocks=3, padding=0, kernel_size=3):
         super().__init__()
-        self.features = conv_blocks(in_channels, blocks, padding)
+        self.features = conv_blocks(in_channels, blocks, padding, kernel_size)
         channels = trace(self.features, image_size, in_channels).out_shape[0]
         self.to_maps = nn.Conv2d(channels, num_classes, kernel_size=1)
 

@@ -36,7 +36,8 @@ def check_fit(model: nn.Module, train: ImageSet, val: ImageSet | None, recipe: R
     X = X.to(next(model.parameters()).device, torch.float32)
     settle_layout(model, X)
     check_logits(_tried(model, X, training=False)[0], len(X), train.classes)
-    check_batches(model, X[:1], len(train), recipe.batch_size)
+    whole = len(train) // recipe.batch_size * recipe.batch_size
+    check_batches(model, X[:1], whole if recipe.drop_last and whole else len(train), recipe.batch_size)
 
 
 def check_same_kind(train: ImageSet, val: ImageSet) -> None:

@@ -72,7 +72,8 @@ def fit(
     check_fit(model, train, val, recipe)
     train, val = train.to(where), val.to(where) if val else None
     stats = pixel_stats(model, train)  # of the training images, for the validation images too
-    batches = Batches(train, recipe.batch_size, mean_std=stats, shuffle=True, augment=recipe.augment, seed=seed)
+    how = {name: getattr(recipe, name) for name in ("augment", "drop_last", "color_noise", "noise_stays")}
+    batches = Batches(train, recipe.batch_size, mean_std=stats, shuffle=True, seed=seed, **how)
     path, images = (Path(checkpoint), train.fingerprint) if checkpoint else (None, None)
     state = State(model, recipe, seed, len(batches), path, images)
     while not state.finished:
@@ -91,7 +92,7 @@ def train_epoch(state: State, batches: Batches, progress: bool | None = False) -
     Loss and accuracy are sums over all images of the epoch, divided by their number: exact whatever the size
     of the last batch. They stay on the device until the end, so that a GPU never waits for a number.
     """
-    model, recipe, images = state.model, state.recipe, len(batches.data)
+    model, recipe, images = state.model, state.recipe, batches.per_epoch
     device, lr = batches.data.images.device, state.optimizer.param_groups[0]["lr"]
     losses, correct = torch.zeros(len(batches), device=device), torch.zeros((), device=device)
     seen, began = 0, time.perf_counter()

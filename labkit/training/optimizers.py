@@ -13,7 +13,7 @@ from labkit.base.errors import ConfigError
 if TYPE_CHECKING:
     from labkit.training.recipe import Recipe
 
-OPTIMIZERS = ("sgd", "adam", "adamw", "muon")
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "muon")
 
 
 def make_optimizer(model: nn.Module, recipe: "Recipe") -> torch.optim.Optimizer:
@@ -26,6 +26,8 @@ def make_optimizer(model: nn.Module, recipe: "Recipe") -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, momentum=recipe.momentum, nesterov=recipe.nesterov, **settings)
     if recipe.optimizer == "muon":
         return MuonAndAdamW(model, recipe.lr, recipe.weight_decay)
+    if recipe.optimizer == "rmsprop":  # as Keras has it, whose default epsilon is another than torch's
+        return torch.optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-7, weight_decay=recipe.weight_decay)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
     return kind(groups, **settings)
 

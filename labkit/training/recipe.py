@@ -15,7 +15,7 @@ from labkit.training.schedules import SCHEDULES
 
 HEADS = ("svm", "imagenet")  # output layers that are not trained by gradients, see labkit.transfer
 PRECISIONS = ("float32", "bf16", "auto")
-NUMBERS = ("lr", "body_lr", "momentum", "weight_decay", "step_factor", "label_smoothing", "clip_norm")
+NUMBERS = ("lr", "body_lr", "momentum", "weight_decay", "step_factor", "label_smoothing", "clip_norm", "color_noise")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Recipe:
     Attributes:
         epochs: passes over the training images, at least 1.
         batch_size: images a step. 128 keeps two CPU cores busy and is the size of most published recipes.
-        optimizer: "sgd", "adam", "adamw" or "muon" (for the matrices of hidden layers, adamw for the rest).
+        drop_last: whether the images that fill no batch are left out of an epoch; another order, other images.
+        optimizer: "sgd", "rmsprop" (with Keras's settings), "adam", "adamw" or "muon" (for the matrices of hidden
+            layers, adamw for the rest).
         head: None to train the whole network; "svm" or "imagenet" set the output layer of a pretrained backbone
             without gradients and leave the rest as it is, see `labkit.transfer`.
         lr: learning rate, above 0; the highest one where a schedule changes it.
@@ -40,6 +42,8 @@ class Recipe:
         label_smoothing: share of the target spread over all classes, in [0, 1).
         clip_norm: largest norm of the gradient, or None.
         augment: transforms of `labkit.data.augment` for the training images, in their order, such as (Flip(), Crop(4)).
+        color_noise: sd of a number that is added to each channel of each normalised image, drawn anew in every epoch.
+        noise_stays: whether the noise of all epochs adds up in the images, as in the first source: see lab 06.
         precision: "float32"; "bf16" for automatic mixed precision; "auto" for the faster one of the two, which is
             bf16 only where the device has instructions for it. A record says with its device which one it was.
         early_stop: "val_loss", "val_acc" or None; ends training and restores the best weights.
@@ -61,7 +65,10 @@ class Recipe:
     label_smoothing: float = 0.0
     clip_norm: float | None = None
     augment: tuple[Transform, ...] = ()
+    color_noise: float = 0.0
+    noise_stays: bool = False
     precision: str = "float32"
+    drop_last: bool = False
     early_stop: str | None = None
     patience: int = 5
 
@@ -95,6 +102,8 @@ class Recipe:
             ("weight_decay", 0 <= self.weight_decay < math.inf, "at least 0"),
             ("step_factor", 0 < self.step_factor < math.inf, "above 0"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)"),
+            ("color_noise", 0 <= self.color_noise < math.inf, "at least 0"),
+            ("noise_stays", not self.noise_stays or self.color_noise > 0, "False where there is no color_noise"),
             ("clip_norm", self.clip_norm is None or 0 < self.clip_norm < math.inf, "above 0, or None"),
         ):
             if not ok:

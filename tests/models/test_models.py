@@ -140,7 +140,7 @@ def test_forward_backward_and_round_trip(name, options, image_size, in_channels)
         ("cnn", {"blocks": 0}, "blocks must be 1 to 4"),
         ("cnn", {"dropout": 1.0}, r"dropout must be in \[0, 1\)"),
         ("cnn", {"image_size": 3}, r"does not fit.*smallest image that the whole network takes is 10 × 10"),
-        ("cnn", {"padding": 2}, "padding must be 0 or 1"),
+        ("cnn", {"padding": 2}, "padding must be 0, 1 or"),
         ("gap", {"image_size": 20}, r"does not fit.*smallest image that the whole network takes is 22 × 22"),
         ("gap", {"blocks": 5}, "blocks must be 1 to 4"),
         ("mlp", {"hidden": [0]}, "hidden must be a whole number of at least 1"),

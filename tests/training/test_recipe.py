@@ -31,14 +31,23 @@ SOMETHING_ELSE = {  # for each field a value that is not its default
     "precision": "auto",
     "early_stop": "val_acc",
     "patience": 2,
+    "color_noise": 0.05,
+    "noise_stays": True,
+    "drop_last": True,
 }
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"optimizer": "adamm"}, "There is no optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, muon, sgd."),
-        ({"optimizer": "svm"}, "There is no optimizer 'svm'. Known: adam, adamw, muon, sgd."),  # that is a head
+        (
+            {"optimizer": "adamm"},
+            "There is no optimizer 'adamm'. Did you mean 'adam'? Known: adam, adamw, muon, rmsprop, sgd.",
+        ),
+        (
+            {"optimizer": "svm"},
+            "There is no optimizer 'svm'. Known: adam, adamw, muon, rmsprop, sgd.",
+        ),  # that is a head
         ({"head": "svn"}, "There is no head 'svn'. Did you mean 'svm'? Known: None, imagenet, svm."),
         ({"schedule": "cosin"}, "There is no schedule 'cosin'. Did you mean 'cosine'?"),
         ({"precision": "fp16"}, "There is no precision 'fp16'. Did you mean 'bf16'? Known: auto, bf16, float32."),
