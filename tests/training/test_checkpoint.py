@@ -1,0 +1,100 @@
+"""What a checkpoint file may hold and may not: no code is run from it, and what is wrong with it is said."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from labkit.base.errors import TrainingError
+from labkit.training.checkpoint import checksum, read_checkpoint
+
+
+class Code:
+    """Would make a folder when it is unpickled."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_no_code_is_run_from_a_checkpoint(tmp_path):
+    path = tmp_path / "c.pt"
+    torch.save({"seed": Code(tmp_path / "run"), "sum": ""}, path)
+    with pytest.raises(TrainingError, match="UnpicklingError"):
+        read_checkpoint(path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_whole_is_read_on_a_processor(tmp_path):
+    content = {"seed": 3, "model": {"weight": torch.arange(3.0)}}
+    torch.save(content | {"sum": checksum(content)}, tmp_path / "c.pt")
+    found = read_checkpoint(tmp_path / "c.pt")
+    assert found["seed"] == 3
+    assert found["model"]["weight"].tolist() == [0, 1, 2]
+    assert found["model"]["weight"].device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("write", "kind"),
+    [
+        (lambda path: torch.save({"seed": 3, "sum": "0" * 64}, path), "ValueError"),  # another sum
+        (lambda path: torch.save({"seed": 3}, path), "KeyError"),  # of before there were sums
+        (lambda path: path.write_bytes(b"no checkpoint"), "UnpicklingError"),
+    ],
+)
+def test_what_is_damaged_is_named_with_what_it_met(tmp_path, write, kind):
+    path = tmp_path / "c.pt"
+    write(path)
+    with pytest.raises(TrainingError) as told:
+        read_checkpoint(path)
+    assert str(told.value) == (
+        f"{path} is damaged or no checkpoint of this version ({kind}). Delete it to start that training anew."
+    )
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path, monkeypatch):
+    path = tmp_path / "c.pt"
+    torch.save({"seed": 3}, path)
+
+    def none_left(*arguments, **settings):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", none_left)
+        with pytest.raises(TrainingError, match=f"^{path} cannot be read: there is not enough memory.$"):
+            read_checkpoint(path)
+    monkeypatch.setattr(Path, "read_bytes", none_left)
+    with pytest.raises(TrainingError) as told:
+        read_checkpoint(path)
+    assert str(told.value) == (
+        f"{path} cannot be read: there is not enough memory. Nothing in it was changed; the same call goes on once it "
+        "can be."
+    )
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_told(tmp_path):
+    with pytest.raises(TrainingError, match=f"^{tmp_path} is a folder, and a checkpoint is a file. Nothing in it was"):
+        read_checkpoint(tmp_path)
+
+
+def test_a_sum_depends_on_names_numbers_types_and_shapes():
+    sums = [
+        checksum(content)
+        for content in (
+            {"a": torch.zeros(4)},
+            {"b": torch.zeros(4)},
+            {"a": torch.zeros(2, 2)},
+            {"a": torch.zeros(4, dtype=torch.int32)},
+            {"a": torch.tensor([0.0, 0.0, 0.0, 1.0])},
+            {"a": [0.0, 0.0, 0.0, 0.0]},
+            {"a": (1, "x")},
+            {"a": (1, "y")},
+            {"a": None},
+        )
+    ]
+    assert len(set(sums)) == len(sums)
+    assert checksum({"a": torch.zeros(4)}) == sums[0]
+    assert checksum({"a": torch.zeros(8)[::2]}) == sums[0]  # however it lies in memory
