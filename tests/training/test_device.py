@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import labkit
-from labkit.training.device import layout, placed
+from labkit.base.errors import ConfigError
+from labkit.training.device import autocast, layout, pick_device, pick_precision, placed
 
 CPU, LAST, FIRST = torch.device("cpu"), torch.channels_last, torch.contiguous_format
 
@@ -34,6 +35,75 @@ def test_channels_last_but_where_the_processor_would_write_beside_its_memory(mod
     assert layout(model, torch.device("cuda")) is LAST
     assert layout(model, torch.device("mps")) is FIRST
     assert all(p.is_contiguous(memory_format=wanted) for p in placed(model, CPU).parameters() if p.dim() == 4)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine that has what is asked for; a device answers unless it is one of those that do not."""
+
+    def have(cuda=False, mps=False, dead=()):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        real = torch.empty
+
+        def empty(*size, device=None):
+            if device in dead:
+                raise RuntimeError(f"no kernel for {device}\nand more lines")
+            return real(*size)
+
+        monkeypatch.setattr(torch, "empty", empty)
+
+    return have
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "fastest", "listed"),
+    [
+        (False, False, "cpu", "cpu"),
+        (True, False, "cuda", "cuda, cpu"),
+        (False, True, "mps", "mps, cpu"),
+        (True, True, "cuda", "cuda, mps, cpu"),
+    ],
+)
+def test_the_fastest_device_is_taken_and_never_another_than_asked_for(machine, cuda, mps, fastest, listed):
+    machine(cuda, mps)
+    assert pick_device() == torch.device(fastest)
+    for name in listed.split(", "):
+        assert pick_device(name) == torch.device(name)
+    with pytest.raises(ConfigError) as told:
+        pick_device("tpu")
+    assert str(told.value) == f"There is no device 'tpu' here. This machine has: {listed}."
+    if not cuda:
+        with pytest.raises(ConfigError, match="There is no device 'cuda:1' here"):
+            pick_device("cuda:1")
+
+
+def test_a_device_that_does_not_answer_is_named(machine):
+    machine(cuda=True, dead=("cuda:7",))
+    assert pick_device("cuda:0") == torch.device("cuda:0")
+    with pytest.raises(ConfigError) as told:
+        pick_device("cuda:7")
+    assert str(told.value) == "Device 'cuda:7' does not answer: no kernel for cuda:7."
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_on_cuda_bf16_is_taken_where_it_is_native(monkeypatch, native):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **how: asked.append(how) or native)
+    assert pick_precision("auto", torch.device("cuda")) == ("bf16" if native else "float32")
+    assert asked == [{"including_emulation": False}]
+    assert pick_precision("float32", torch.device("cuda")) == "float32"
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("float32", torch.float32)])
+def test_a_forward_pass_is_in_the_numbers_of_its_precision(precision, kind):
+    with autocast(CPU, precision):
+        assert nn.Linear(3, 2)(torch.zeros(1, 3)).dtype is kind
+
+
+def test_an_older_torch_that_cannot_say_gets_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert pick_precision("auto", CPU) == "float32"
 
 
 def test_a_narrow_resnet_trains():
