@@ -156,16 +156,21 @@ def _followed(module, shape: tuple[int, ...], once: Callable) -> Any:
 
 
 def _on_meta(module):
-    """Return a copy without its numbers, in evaluation mode, that is as strict on channels as one with numbers."""
+    """Return a copy without its numbers, in evaluation mode, as strict on channels and sizes as one with them."""
 
     def strict(part, args):
         if args[0].shape[1] != part.in_channels:
             raise ConfigError(f"It takes {part.in_channels} channels and gets {args[0].shape[1]}.")
 
+    def fits(part, args, out):
+        if not out.numel():  # before torch 2.6 a kernel that does not fit gives maps without pixels here
+            raise ConfigError("Nothing comes out of it.")
+
     copy = _copied(module, lambda tensor: tensor.to("meta"))
     for part in copy.modules():
         if torch_class(part, CONVOLUTIONS):
             part.register_forward_pre_hook(strict)
+            part.register_forward_hook(fits)
     return copy
 
 

@@ -123,7 +123,8 @@ def _decode(path: Path) -> Image.Image:
 def readable_formats() -> tuple[str, ...]:
     """Return the formats that can be read here: `FORMATS`, and AVIF and HEIF where Pillow or pillow-heif reads them."""
     formats = [*FORMATS]
-    if features.check("avif"):
+    Image.init()
+    if "AVIF" in Image.OPEN and features.check("avif"):  # a Pillow that knows it may have been built without it
         formats.append("AVIF")
     if importlib.util.find_spec("pillow_heif"):
         importlib.import_module("pillow_heif").register_heif_opener()

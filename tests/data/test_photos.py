@@ -624,7 +624,9 @@ def test_five_thousand_equal_photographs_cost_what_five_thousand_do():
 def test_photographs_are_known_by_their_first_bytes(tmp_path):
     fill(tmp_path, count=1)
     image = Image.new("RGB", (32, 32), (200, 40, 90))
-    kinds = {"JPEG": "a.jfif", "PNG": "IMG_0001", "GIF": "b.jpe", "TIFF": "c.photo", "WEBP": "d", "AVIF": "e.avif"}
+    kinds = {"JPEG": "a.jfif", "PNG": "IMG_0001", "GIF": "b.jpe", "TIFF": "c.photo", "WEBP": "d"}
+    if "AVIF" in folders.readable_formats():  # from Pillow 11.3 on
+        kinds["AVIF"] = "e.avif"
     for kind, name in kinds.items():
         image.save(tmp_path / "ants" / name, kind)
     bad(tmp_path / "ants" / "names.txt", b"a list of names")
