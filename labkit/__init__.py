@@ -5,7 +5,7 @@ Small on purpose: read it. Each package is one step of the data's way and import
 base: errors, files, templates, tables, checks
 arithmetic: sizes, layers, counting, running, memory, hand_count, formulas, tracing, auditing
 data: augment, download, folders, images, chosen
-records: metrics, whole, ledger, inference, statistics, reports, claims
+records: metrics, whole, ledger, statistics, inference, reports, claims
 models: parts, cnn, mlp, gap, simple, alexnet, alexnet_224, netconv, vgg, googlenet, resnet, kernels, backbone,
     from_timm
 training: history, optimizers, schedules, recipe, losses, distributed, device, progress, guards, scoring, checkpoint,

@@ -23,7 +23,6 @@ from labkit.data.augment import ColorJitter, Crop, Flip, Rotate
 from labkit.data.images import ImageSet
 from labkit.models import build
 from labkit.models.backbone import KNOWN, imagenet_network
-from labkit.records.statistics import LEVEL
 from labkit.training.device import pick_device, placed
 from labkit.training.history import History
 from labkit.training.loop import fit
@@ -306,7 +305,6 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     >>> [round(limit, 3) for limit in wilson(90, 100)]
     [0.826, 0.945]
     """
-    from scipy.stats import binomtest
+    from labkit.records import inference  # brings scipy along, which is slow to load
 
-    share = binomtest(right, count).proportion_ci(LEVEL, method="wilson")
-    return float(share.low), float(share.high)
+    return inference.wilson(right, count)

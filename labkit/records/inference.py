@@ -13,8 +13,7 @@ from scipy import stats
 
 from labkit.base.checks import number, whole
 from labkit.base.errors import ConfigError
-
-LEVEL = 0.95  # of every interval in the book
+from labkit.records.statistics import LEVEL
 
 
 def prediction_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:

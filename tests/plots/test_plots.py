@@ -161,14 +161,20 @@ def test_filters_and_maps_read_the_network(in_channels):
         plots.filters(build("mlp"))
 
 
-def test_class_maps_point_at_the_place():
-    """A network made by hand that sees class 1 where the image is bright: the map's largest number is there."""
+def sees_what_is_bright():
+    """Return a network made by hand that sees class 1 where the image is bright."""
     model = build("gap", in_channels=1, num_classes=2, image_size=64, blocks=1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
         model.features[0].weight[0, 0, 1, 1] = 1.0
         model.to_maps.weight[1, 0] = 1.0
+    return model
+
+
+def test_class_maps_point_at_the_place():
+    """A network made by hand that sees class 1 where the image is bright: the map's largest number is there."""
+    model = sees_what_is_bright()
     images = torch.zeros(2, 1, 64, 64, dtype=torch.uint8)
     images[0, :, 48:52, 8:12] = 255
     images[1, :, 8:12, 40:44] = 255
@@ -184,12 +190,7 @@ def test_class_maps_point_at_the_place():
 
 def test_the_drawn_map_is_bright_where_the_network_sees_its_class(monkeypatch):
     """Not the other way round, rows for columns: the brightest place of what is laid over the image is that of it."""
-    model = build("gap", in_channels=1, num_classes=2, image_size=64, blocks=1)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
-        model.features[0].weight[0, 0, 1, 1] = 1.0
-        model.to_maps.weight[1, 0] = 1.0
+    model = sees_what_is_bright()
     images = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
     images[0, :, 48:52, 8:12] = 255
     kept = []
