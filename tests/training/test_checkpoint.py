@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from labkit.base.errors import TrainingError
-from labkit.training.checkpoint import checksum, read_checkpoint
+from labkit.base.errors import ConfigError, TrainingError
+from labkit.training.checkpoint import State, checksum, read_checkpoint
+from labkit.training.recipe import Recipe
 
 
 class Code:
@@ -85,3 +87,36 @@ def test_a_sum_depends_on_names_numbers_types_and_shapes():
     assert len(set(sums)) == len(sums)
     assert checksum({"a": torch.zeros(4)}) == sums[0]
     assert checksum({"a": torch.zeros(8)[::2]}) == sums[0]  # however it lies in memory
+
+
+ANEW = "Give another checkpoint file, or delete this one to start anew."
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe", "seed", "images", "says"),
+    [
+        (nn.Linear(4, 2), {}, 0, "a", "is a checkpoint of another model: {'weight': [2, 3], 'bias': [2]}, not "
+         f"{{'weight': [2, 4], 'bias': [2]}}. {ANEW}"),
+        (nn.Linear(3, 2), {}, 0, "b", f"is the checkpoint of a training on other images. {ANEW}"),
+        (nn.Linear(3, 2), {"lr": 0.5, "momentum": 0.9}, 7, "a", "belongs to another training: lr was 0.1 and is now "
+         f"0.5, momentum was 0.0 and is now 0.9, seed was 3 and is now 7. {ANEW}"),
+    ],
+    ids=["model", "images", "recipe"],
+)  # fmt: skip
+def test_a_checkpoint_of_another_training_is_refused_with_what_differs(tmp_path, model, recipe, seed, images, says):
+    path, base = tmp_path / "c.pt", {"optimizer": "sgd", "lr": 0.1}
+    State(nn.Linear(3, 2), Recipe(**base), 3, 1, path, "a").save()
+    with pytest.raises(ConfigError) as told:
+        State(model, Recipe(**base | recipe), seed or 3, 1, path, images)
+    assert str(told.value) == f"{path} {says}"
+
+
+@pytest.mark.parametrize(("schedule", "moves"), [("cosine", False), ("one-cycle", False), ("constant", True)])
+def test_epochs_may_grow_where_no_schedule_was_planned_for_their_number(tmp_path, schedule, moves):
+    path, base = tmp_path / "c.pt", {"optimizer": "sgd", "schedule": schedule, "epochs": 2}
+    State(nn.Linear(3, 2), Recipe(**base), 3, 1, path, "a").save()
+    if moves:
+        assert State(nn.Linear(3, 2), Recipe(**base | {"epochs": 3}), 3, 1, path, "a").epoch == 1
+        return
+    with pytest.raises(ConfigError, match="belongs to another training: epochs was 2 and is now 3. Give"):
+        State(nn.Linear(3, 2), Recipe(**base | {"epochs": 3}), 3, 1, path, "a")

@@ -1,0 +1,46 @@
+"""For `make mutants` alone: the tests of a mutant are found in a moment, and the quickest run first.
+
+mutmut names each test that touches a function, hundreds of them, in no order. Looking them up one by one takes longer
+than running them, and most mutants are noticed by one of the quick tests. Not here: which tests (pyproject.toml).
+"""
+
+import doctest
+import gc
+import json
+import re
+from pathlib import Path
+
+LONG = 0.4  # seconds from which on a test is left out where there are others; pyproject.toml leaves out more
+FEW = 30  # named tests that are looked up in less time than all are listed
+STATS = Path("mutmut-stats.json")
+MUTANT = re.compile(r"__mutmut_\d+$")
+FILES = re.compile(r"[^:]+")
+
+_from_module = doctest.DocTestFinder._from_module
+
+
+def _not_of_a_mutant(finder, module, found) -> bool:
+    """Leave out the docstrings that each mutant has from its function: their examples call the function itself."""
+    return not MUTANT.search(getattr(found, "__name__", "")) and _from_module(finder, module, found)
+
+
+doctest.DocTestFinder._from_module = _not_of_a_mutant
+
+
+def pytest_configure(config):
+    """List whole files in place of their tests one by one, and remember which were named."""
+    named = [argument for argument in config.args if "::" in argument]
+    gc.freeze()  # what stood before: pytest collects garbage twice a run, half a second each among torch's objects
+    config.named = set(named)
+    if len(named) > FEW:
+        config.args = list(dict.fromkeys(FILES.match(name)[0] for name in named))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep those that were named, the quickest first, without the long ones."""
+    if config.named:
+        items[:] = [item for item in items if item.nodeid in config.named]
+    if config.named and STATS.is_file():
+        seconds = json.loads(STATS.read_text())["duration_by_test"]
+        items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
+        items[:] = [item for item in items if seconds.get(item.nodeid, 0.0) < LONG] or items
