@@ -5,7 +5,7 @@ Small on purpose: read it. Each package is one step of the data's way and import
 base: errors, files, templates, tables, checks
 arithmetic: sizes, layers, counting, running, memory, hand_count, formulas, tracing, auditing
 data: augment, download, folders, images, chosen
-records: metrics, whole, ledger, statistics, inference, reports, claims
+records: metrics, whole, ledger, spread, statistics, estimates, reports, claims
 models: parts, cnn, mlp, gap, simple, alexnet, alexnet_224, netconv, vgg, googlenet, resnet, kernels, backbone,
     from_timm
 training: history, optimizers, schedules, recipe, losses, distributed, device, progress, guards, scoring, checkpoint,
@@ -16,13 +16,13 @@ search: grid, storage, queue, workers
 catalogue: common, lab_01_counting_parameters, lab_02_output_sizes, lab_03_dropout, lab_04_depth,
     lab_05_mlp_comparison, lab_06_augmentation, lab_07_gap_net, lab_08_simple_cnn_mnist, lab_09_alexnet,
     lab_10_transfer_learning, lab_11_architectures, lab_12_training_choices, lab_13_competition,
-    lab_14_hyperparameter_search, lab_15_dilation, index, sources
-plots: base, interactive, runs, images, answers, training, layers, cost, hover, search
+    lab_14_hyperparameter_search, lab_15_dilation, lab_16_luck, index, sources
+plots: base, interactive, runs, luck, images, answers, training, layers, cost, hover, search
 apps: exercises, competition, own_pictures, cli, workspace, tested, authoring
 
 Importing the package imports none of them, so that `python -m labkit book` runs on a bare Python and
 `import labkit` costs nothing; each name below is fetched when it is first used. A module is reached by its name alone,
-too: `labkit.statistics.paired` is `labkit.records.statistics.paired`.
+too: `labkit.statistics.welch` is `labkit.records.statistics.welch`.
 """
 
 from importlib import import_module
@@ -56,12 +56,12 @@ _PACKAGES = "base arithmetic data records models training analysis experiments s
 _NAMED = {  # package: its modules that notebooks name
     "arithmetic": "hand_count layers sizes",
     "data": "augment chosen images",
-    "records": "reports statistics",
+    "records": "claims estimates reports spread statistics",
     "training": "device diagnose distributed schedules trackers",
     "analysis": "embed predictions summaries transfer",
     "experiments": "cost design read",
     "search": "grid queue",
-    "catalogue": "index",
+    "catalogue": "index sources",
     "apps": "competition",
 }
 _MODULES = {name: package for package, names in _NAMED.items() for name in names.split()}

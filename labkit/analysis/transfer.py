@@ -23,6 +23,7 @@ from labkit.data.augment import ColorJitter, Crop, Flip, Rotate
 from labkit.data.images import ImageSet
 from labkit.models import build
 from labkit.models.backbone import KNOWN, imagenet_network
+from labkit.records.statistics import wilson
 from labkit.training.device import pick_device, placed
 from labkit.training.history import History
 from labkit.training.loop import fit
@@ -297,14 +298,3 @@ def check_plan(routes: Iterable[str], backbone: str, device: str | None) -> None
     if backbone not in KNOWN:
         raise unknown("backbone", backbone, KNOWN)
     pick_device(device)
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, from how many of `count` were right (Wilson, 1927).
-
-    >>> [round(limit, 3) for limit in wilson(90, 100)]
-    [0.826, 0.945]
-    """
-    from labkit.records import inference  # brings scipy along, which is slow to load
-
-    return inference.wilson(right, count)

@@ -20,6 +20,11 @@ class _Commands(click.Group):
         )
 
 
+HOW_TO_READ = """\
+ours, recorded, yours: mean ± sd (number of seeds). one more run: 95 % prediction interval, see lab 16.
+measured: mean difference [95 % interval]. margin: the difference that counts. p of all: corrected by Holm."""
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="labkit")
 def commands():
@@ -128,7 +133,7 @@ def compare(name):
         for table in tables:
             if len(table):
                 click.echo(f"\n{table.to_string()}")
-    click.echo("\nours, recorded, yours: mean ± sd (number of seeds). measured: mean difference [95 % interval].")
+    click.echo(f"\n{HOW_TO_READ}")
 
 
 @commands.command()

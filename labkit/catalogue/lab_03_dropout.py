@@ -1,6 +1,6 @@
 """Lab 03: the first source's CNN of two blocks, with dropout and without."""
 
-from labkit.catalogue.common import CIFAR10, SMALL
+from labkit.catalogue.common import ABOUT_EQUAL, CIFAR10, SMALL
 from labkit.data.chosen import Images
 from labkit.experiments.design import Arm, Budget, Lab
 from labkit.records.claims import Claim, Difference, Value
@@ -19,21 +19,23 @@ LAB = Lab(
             "The two validation accuracies are about equal (within 0.02)",
             Difference("val_acc", "p=0.5", "p=0.0"),
             "equal",
-            0.02,
+            **ABOUT_EQUAL,
         ),
         Claim(
             "uchile",
             "The validation loss is far lower with 0.5 (by 0.1 or more)",
             Difference("val_loss", "p=0.5", "p=0.0"),
             "lower",
-            0.1,
+            margin=0.1,
+            why="The source reports 1.02 and 1.21: half of that difference is still far lower.",
         ),
         Claim(
             "uchile",
             "0.0 over-fits: its validation loss ends 0.1 or more above its lowest",
             Value("val_loss_rise", "p=0.0"),
             "higher",
-            0.1,
+            margin=0.1,
+            why="A rise of a tenth is twice what the validation loss of one run goes up and down between epochs.",
         ),
     ),
 )

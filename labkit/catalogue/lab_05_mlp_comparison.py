@@ -1,6 +1,6 @@
 """Lab 05: MLPs of the first and the second source beside a CNN, and both on shuffled pixels."""
 
-from labkit.catalogue.common import CIFAR10, SMALL
+from labkit.catalogue.common import A_HUNDREDTH, CIFAR10, SMALL, TWO_DIGITS
 from labkit.data.chosen import Images
 from labkit.experiments.design import Arm, Budget, Lab
 from labkit.records.claims import Claim, Difference
@@ -43,49 +43,53 @@ LAB = Lab(
             "Training times cannot be told apart (within 1 minute)",
             Difference("minutes", "mlp-100", "3 conv"),
             "equal",
-            1.0,
+            margin=1.0,
+            why="The source gives 2 to 3 minutes for all: what it read off a clock is good to a minute.",
         ),
         Claim(
             "uchile",
             "The CNN classifies better: higher validation accuracy",
             Difference("val_acc", "3 conv", "mlp-100"),
             "higher",
+            **TWO_DIGITS,
         ),
         Claim(
             "uchile",
             "The CNN generalises better: training accuracy (dropout off) less above validation accuracy",
             Difference("acc_gap", "3 conv", "mlp-100"),
             "lower",
+            **TWO_DIGITS,
         ),
         Claim(
             "udesa",
             "net1 does not beat the baseline on validation (by 0.01)",
             Difference("val_acc", "net1", "base"),
             "not higher",
-            0.01,
+            **A_HUNDREDTH,
         ),
         Claim(
             "udesa",
             "net2 does not beat the baseline on validation (by 0.01)",
             Difference("val_acc", "net2", "base"),
             "not higher",
-            0.01,
+            **A_HUNDREDTH,
         ),
         Claim(
             "udesa",
             "net3 does not beat the baseline on validation (by 0.01)",
             Difference("val_acc", "net3", "base"),
             "not higher",
-            0.01,
+            **A_HUNDREDTH,
         ),
         Claim(
             "udesa",
             "net1 comes close to the baseline (within 0.02)",
             Difference("val_acc", "net1", "base"),
             "equal",
-            0.02,
+            margin=0.02,
+            why="The source says very near, without a number; two images in a hundred are the most it can mean.",
         ),
-        Claim("udesa", "net2 is worse than net1", Difference("val_acc", "net2", "net1"), "lower"),
-        Claim("udesa", "net2 is worse than net3", Difference("val_acc", "net2", "net3"), "lower"),
+        Claim("udesa", "net2 is worse than net1", Difference("val_acc", "net2", "net1"), "lower", **A_HUNDREDTH),
+        Claim("udesa", "net2 is worse than net3", Difference("val_acc", "net2", "net3"), "lower", **A_HUNDREDTH),
     ),
 )

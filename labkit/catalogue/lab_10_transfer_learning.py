@@ -43,6 +43,8 @@ def _few(name: str, changes: dict) -> list[Arm]:
     ]
 
 
+_A_PHOTOGRAPH = {"margin": 1.0, "why": "An error of the line is a photograph on its wrong side: less than one is none."}
+
 LAB = Lab(
     name="10-transfer-learning",
     title="Transfer learning: what does a network bring along from ImageNet?",
@@ -74,18 +76,21 @@ LAB = Lab(
             "From scratch overlaps: more errors of the line than with pretrained features",
             Difference("line_errors", "scratch", "pretrained_svm"),
             "higher",
+            **_A_PHOTOGRAPH,
         ),
         Claim(
             "uam",
             "Fine-tuning separates better than pretrained features (errors of the line)",
             Difference("line_errors", "fine_tuned", "pretrained_svm"),
             "lower",
+            **_A_PHOTOGRAPH,
         ),
         Claim(
             "uam",
             "Augmentation separates better than fine-tuning alone (errors of the line)",
             Difference("line_errors", "fine_tuned_augmented", "fine_tuned"),
             "lower",
+            **_A_PHOTOGRAPH,
         ),
     ),
 )

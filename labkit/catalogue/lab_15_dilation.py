@@ -1,10 +1,16 @@
 """Lab 15: the third source's kernels of several sizes, dilated and plain."""
 
-from labkit.catalogue.common import ITS_OWN_IMAGES, SMALL
+from labkit.catalogue.common import A_HUNDREDTH, ITS_OWN_IMAGES, SMALL
 from labkit.data.chosen import Images
 from labkit.experiments.design import Arm, Budget, Figure, Lab
 from labkit.records.claims import Claim, Difference
 from labkit.training.recipe import Recipe
+
+
+def _claim(says: str, arm: str, against: str, expect: str = "higher") -> Claim:
+    """Return a claim of the third source about the validation accuracies of two kernels."""
+    return Claim("itba", says, Difference("val_acc", arm, against), expect, **A_HUNDREDTH)
+
 
 LAB = Lab(
     name="15-dilation",
@@ -31,35 +37,24 @@ LAB = Lab(
         for arm in ("kernel 2x2 dilated", "kernel 3x3 dilated")
     ),
     claims=(
-        Claim(
-            "itba", "Dilation helps 2×2 kernels", Difference("val_acc", "kernel 2x2 dilated", "kernel 2x2"), "higher"
-        ),
-        Claim(
-            "itba", "Dilation helps 3×3 kernels", Difference("val_acc", "kernel 3x3 dilated", "kernel 3x3"), "higher"
-        ),
-        Claim(
-            "itba",
-            "Dilated 2×2 kernels are better than dilated 3×3 ones",
-            Difference("val_acc", "kernel 2x2 dilated", "kernel 3x3 dilated"),
-            "higher",
-        ),
-        Claim(
-            "itba",
+        _claim("Dilation helps 2×2 kernels", "kernel 2x2 dilated", "kernel 2x2"),
+        _claim("Dilation helps 3×3 kernels", "kernel 3x3 dilated", "kernel 3x3"),
+        _claim("Dilated 2×2 kernels are better than dilated 3×3 ones", "kernel 2x2 dilated", "kernel 3x3 dilated"),
+        _claim(
             "The gain is not the small kernel: 2×2 is not better than 3×3, both plain",
-            Difference("val_acc", "kernel 2x2", "kernel 3x3"),
+            "kernel 2x2",
+            "kernel 3x3",
             "not higher",
         ),
-        Claim(
-            "itba",
+        _claim(
             "The gain is the dilation: better than the plain kernel that sees as far (2×2 dilated, 3×3)",
-            Difference("val_acc", "kernel 2x2 dilated", "kernel 3x3"),
-            "higher",
+            "kernel 2x2 dilated",
+            "kernel 3x3",
         ),
-        Claim(
-            "itba",
+        _claim(
             "The gain is the dilation: better than the plain kernel that sees as far (3×3 dilated, 5×5)",
-            Difference("val_acc", "kernel 3x3 dilated", "kernel 5x5"),
-            "higher",
+            "kernel 3x3 dilated",
+            "kernel 5x5",
         ),
     ),
 )

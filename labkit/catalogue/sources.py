@@ -6,6 +6,7 @@ Not here: how one lab is compared (design.py), the checker of the hand count (au
 from labkit.arithmetic.auditing import audit
 from labkit.catalogue.index import labs
 from labkit.records import reports
+from labkit.records.claims import corrected, shown_p
 
 COUNTED = "uchile.vgg_d"  # the one section whose figures are counted by hand, not trained
 NOT_A_RESULT = "not judged: it counts what the source trained"
@@ -27,12 +28,13 @@ def compare_source(source: str):
     for lab in labs():
         taken_up = [section for section in lab.sections if section.startswith(f"{source}.")]
         if COUNTED in taken_up:
-            rows += [(lab.name, *row) for row in counted()]
+            rows += [(lab.name, *row[:-1], "–", row[-1]) for row in counted()]
         elif taken_up and lab.arms:
             table = lab.compare(source)
-            rows += [(lab.name, *row) for row in table.reset_index().drop(columns=table.columns[2]).to_numpy().tolist()]
-    rows += [("no lab", section, name, f"{value:,}", "–", NOT_A_RESULT) for section, name, value in left_out(source)]
-    columns = ["lab", "arm", "figure", "reported", "ours", "verdict"]
+            kept = table.reset_index().drop(columns=table.columns[3])  # without the quick runs
+            rows += [(lab.name, *row) for row in kept.to_numpy().tolist()]
+    rows += [("no lab", where, name, f"{count:,}", "–", "–", NOT_A_RESULT) for where, name, count in left_out(source)]
+    columns = ["lab", "arm", "figure", "reported", "ours", "one more run", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3])
 
 
@@ -55,15 +57,35 @@ def counted() -> list[tuple[str, str, str, str, str]]:
 
 
 def claims_of(source: str):
-    """Return a table, one row a claim of a source: the lab, what was measured, and whether it holds."""
+    """Return a table, one row a claim of a source: what was measured, its verdict, and that corrected by Holm.
+
+    The claims of a source are tested together: of many, some hold by luck. "p" is that of the claim alone, "of all"
+    after the correction; the verdict is the corrected one where they differ. Introduced in lab 16.
+    """
     import pandas as pd
 
-    rows = []
+    decided = []
     for lab in labs():
-        claims = [claim for claim in lab.claims if claim.source == source]
-        full = lab.recorded() if claims else []
-        rows += [(lab.name, claim.says, claim.measured(full), claim.decide(full)) for claim in claims]
-    return pd.DataFrame(rows, columns=["lab", "claim", "measured", "verdict"]).set_index(["lab", "claim"])
+        mine = [claim for claim in lab.claims if claim.source == source]
+        full = lab.recorded() if mine else []
+        decided += [(lab.name, claim, claim.decide(full)) for claim in mine]
+    rows = []
+    for (name, claim, alone), (p, verdict) in zip(decided, corrected(one for *_, one in decided), strict=True):
+        says, measured, margin, shown, _ = claim.row(alone)
+        rows.append((name, says, measured, margin, shown, shown_p(p), alone.verdict, verdict))
+    columns = ["lab", "claim", "measured", "margin", "p", "p of all", "alone", "verdict"]
+    return pd.DataFrame(rows, columns=columns).set_index(["lab", "claim"])
+
+
+def intervals() -> int:
+    """Return how many verdicts of the book come from a 95 % interval or a test at 5 %: one in twenty may be false."""
+    full = [(lab, lab.recorded()) for lab in labs() if lab.arms]
+    tested = sum(claim.decide(runs).p is not None for lab, runs in full for claim in lab.claims)
+    return tested + sum(
+        figure.judge(lab.values_of(figure, runs), runs).low is not None
+        for lab, runs in full
+        for figure in lab.reported_figures()
+    )
 
 
 def left_out(source: str) -> list[tuple[str, str, int]]:

@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import ClassVar
 
 from labkit.base.errors import LabkitError, unknown
 from labkit.base.files import records_dir, write_atomic
-from labkit.records import statistics
+from labkit.records.estimates import NOT_RUN, Ratio
 
 QUANTITIES = ("seconds_per_image", "memory", "joules_per_image")
 NUM_CLASSES = 10
@@ -267,23 +266,12 @@ class CostRatio:
     quantity: str
     step: str
     against: str
-    neutral: ClassVar[float] = 1.0
 
-    def values(self, runs) -> list[float]:
-        """Return the ratio of the two for each time that both were measured; no runs are needed for that."""
+    def estimate(self, runs) -> Ratio:
+        """Return the ratio of the two over the times that both were measured; no runs are needed for that."""
         pairs = (values(self.lab, name, self.quantity) for name in (self.step, self.against))
-        return [a / b for a, b in zip(*pairs, strict=False)]
-
-    def show(self, values: list[float]) -> str:
-        """Return the mean ratio with its 95 % interval."""
-        if len(values) < 2:
-            return "not measured" if recorded(self.lab) else "not run"
-        low, high = statistics.interval(values)
-        return f"× {statistics.summarise(values).mean:.2f} [{low:.2f}, {high:.2f}] (n = {len(values)})"
-
-    def missing(self) -> str:
-        """Say whether the steps were not measured, or could not be read."""
-        return "not measured: it cannot be read here" if recorded(self.lab) else "not run"
+        missing = "not measured: it cannot be read here" if recorded(self.lab) else NOT_RUN
+        return Ratio(tuple(a / b for a, b in zip(*pairs, strict=False)), missing=missing)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Not here: which labs there are (index.py), how one run is trained (execute.py).
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,10 +16,11 @@ from labkit.data.chosen import Images
 from labkit.experiments import cost
 from labkit.experiments.cost import Step
 from labkit.experiments.execute import Settings, execute, same_training
-from labkit.records import claims, ledger, reports, statistics
-from labkit.records.claims import Claim
+from labkit.records import claims, estimates, ledger, reports, spread
+from labkit.records.claims import Claim, Verdict
 from labkit.records.ledger import Run
 from labkit.records.metrics import METRICS
+from labkit.records.statistics import binomial_sd
 from labkit.training.recipe import Recipe
 
 BUDGETS = ("quick", "full")
@@ -37,6 +39,7 @@ class Arm:
         seeds: number of runs, where it is not the budget's.
         epochs_times: how many times the epochs of the budget it is trained for.
         embed: layers whose planes the records keep, see `labkit.analysis.embed.record`.
+        fixed: which of "weights", "order" and "images" do not follow the seed, see `labkit.Run`.
         full_only: whether the quick budget leaves it out.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
     """
@@ -49,6 +52,7 @@ class Arm:
     seeds: int | None = None
     epochs_times: float = 1.0
     embed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
     full_only: bool = False
     same_as: tuple[str, str] | None = None
 
@@ -67,6 +71,7 @@ class Arm:
             data=replace(budget.images, **(self.images or {})).as_record(),
             recipe=self.recipe(budget.recipe).as_record(),
             embed=list(self.embed) if budget.planes else [],
+            fixed=list(self.fixed),
         )
 
 
@@ -125,14 +130,34 @@ class Figure:
             value = value[name]
         return value
 
-    def judge(self, values: list[float]) -> str:
-        """Return the verdict on the figure beside the values of our runs."""
+    def _stated(self, what: str) -> Any:
+        """Return what the section says of this quantity under "images" or "discussed"; None where it says nothing."""
+        source, _, section = self.section.partition(".")
+        stated = reports.reported(source, section).get(what, {})
+        return next((stated[name] for name in (self.metric, *reversed(self.key)) if name in stated), None)
+
+    def judge(self, values: list[float], runs: list[Run]) -> Verdict:
+        """Return the verdict on the figure beside the values of our runs, and the full runs themselves."""
         if self.why_not:
-            return self.why_not
-        if self.of:  # one number of all runs together has no spread: it is met or not
-            values = values * 2
+            return Verdict(self.why_not)
         metric = METRICS.get(self.metric) if isinstance(self.metric, str) else None
-        return (claims.verdict_about if metric and metric.about else claims.verdict)(self.value, values)
+        if metric and metric.about:
+            return claims.verdict_about(self.value, values)
+        if self.of or (metric and metric.exact):  # one number of all runs together has no spread: it is met or not
+            return claims.verdict_exact(self.value, values)
+        drawn = self._drawn(values, [run for run in runs if run.arm == self.arm])
+        return claims.verdict(self.value, values, drawn=drawn, discussed=self._stated("discussed"))
+
+    def _drawn(self, values: list[float], runs: list[Run]) -> float:
+        """Return the sd that the source's own images add to its figure, where they are others than ours."""
+        images = self._stated("images")
+        if not (images and values):
+            return 0.0
+        if "loss" not in self.label:
+            return binomial_sd(spread.summarise(values).mean, images)
+        split = self.label.partition("_")[0]
+        sds = [run.final[split]["loss_sd"] for run in runs if "loss_sd" in run.final.get(split, {})]
+        return spread.summarise(sds).mean / math.sqrt(images) if sds else 0.0
 
 
 @dataclass(frozen=True)
@@ -243,7 +268,7 @@ class Lab:
             finished += [replace(one, lab=self.name, arm=planned.arm) for one in fits]
         return sorted(finished, key=lambda run: run.seed)  # stable: the arms stay in their order
 
-    def mean(self, metric: str, arm: str, budget: str = "full", epoch: int | None = None) -> statistics.Summary:
+    def mean(self, metric: str, arm: str, budget: str = "full", epoch: int | None = None) -> spread.Summary:
         """Return mean, sd and number of a metric over the recorded runs of an arm; reads "not run" without any.
 
         Args:
@@ -252,7 +277,7 @@ class Lab:
             budget: "quick" or "full".
             epoch: as the runs stood after this epoch; at the end if not given.
         """
-        return statistics.summarise(_values(self.recorded(budget, [arm]), arm, metric, epoch))
+        return spread.summarise(_values(self.recorded(budget, [arm]), arm, metric, epoch))
 
     def first_epoch(self, metric: str, arm: str, value: float, budget: str = "full") -> int | None:
         """Return the first epoch whose mean of a metric over the recorded runs of an arm is at least a value.
@@ -267,12 +292,14 @@ class Lab:
         """
         runs = self.recorded(budget, [arm])
         for epoch in range(1, min((len(run.history) for run in runs), default=0) + 1):
-            if statistics.summarise(_values(runs, arm, metric, epoch)).mean >= value:
+            if spread.summarise(_values(runs, arm, metric, epoch)).mean >= value:
                 return epoch
         return None
 
     def compare(self, source: str | None = None):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
+
+        "one more run" is the 95 % prediction interval that the verdict comes from, see `labkit.claims.verdict`.
 
         Args:
             source: only the figures of this source, such as "uchile"; default: all that the lab has.
@@ -282,24 +309,30 @@ class Lab:
         full, quick = self.recorded("full"), self.recorded("quick")
         rows = []
         for figure in self.reported_figures(source):
-            ours = figure.of("full") if figure.of else _values(full, figure.arm, figure.metric, figure.epoch)
+            ours = self.values_of(figure, full)
             yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
             whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
+            judged = figure.judge(ours, full) if known else Verdict(self.why_not(figure.arm))
             rows.append(
                 (
                     figure.arm,
                     figure.label,
                     f"{figure.value:,.{reports.decimals(figure.value)}f}",
                     _shown(ours, whole),
+                    _between(judged, figure.value),
                     _shown(yours, whole),
-                    figure.judge(ours) if known else self.why_not(figure.arm),
+                    judged.says,
                 )
             )
         recorded, quickly = (
             f"{whose} ({self.budget(name)[1].images})" for whose, name in (("recorded", "full"), ("yours", "quick"))
         )
-        columns = ["arm", "figure", "reported", recorded, quickly, "verdict"]
+        columns = ["arm", "figure", "reported", recorded, "one more run", quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
+
+    def values_of(self, figure: Figure, runs: list[Run]) -> list[float]:
+        """Return what stands beside a figure: a number for each full run of its arm, or one of all runs together."""
+        return figure.of("full") if figure.of else _values(runs, figure.arm, figure.metric, figure.epoch)
 
     def why_not(self, arm: str) -> str:
         """Return what stands in place of a verdict where an arm has no record; see `labkit.cost.not_trained`."""
@@ -318,7 +351,7 @@ class Lab:
             if source not in (None, key) or section in declared:
                 continue
             for arm, figures in reports.reported(key, name).items():
-                if isinstance(figures, dict):
+                if isinstance(figures, dict) and arm not in reports.ABOUT_FIGURES:
                     epoch = figures.get("epochs")  # when the source read them
                     yield from (Figure(section, (arm, m), arm, m, epoch) for m in figures if m != "epochs")
         yield from (figure for figure in self.figures if source in (None, figure.section.partition(".")[0]))
@@ -332,8 +365,8 @@ class Lab:
             budget: whose records.
 
         Returns:
-            A table of the metric (mean ± sd (n)), the mean difference over paired seeds with its 95 % interval, and
-            what that shows, such as "better", "worse" or "no difference seen".
+            A table of the metric (mean ± sd (n)), the difference of the means with its 95 % interval, and what that
+            shows: "better", "worse", or "cannot tell" where the interval holds zero.
         """
         import pandas as pd
 
@@ -341,24 +374,31 @@ class Lab:
             raise unknown(f"arm of {self.name}", against, [arm.name for arm in self.arms])
         runs, rows = self.recorded(budget), []
         for arm in self.arms:
-            gaps, same = statistics.paired(runs, metric, arm.name, against), arm.name == against
+            found, same = estimates.difference(runs, metric, arm.name, against), arm.name == against
             rows.append(
                 {
                     "arm": arm.name,
                     metric: _shown(_values(runs, arm.name, metric, None), False),
-                    f"difference from {against}": "–" if same else statistics.measured(gaps),
-                    "seen": "–" if same else statistics.judge(metric, gaps),
+                    f"difference from {against}": "–" if same else str(found),
+                    "seen": "–" if same else found.seen,
                 }
             )
         return pd.DataFrame(rows).set_index("arm")
 
+    def difference(self, metric: str, arm: str, against: str, budget: str = "full"):
+        """Return a metric of one arm less that of another over the records, with what decides it.
+
+        See `labkit.estimates.difference`; introduced in lab 05.
+        """
+        return estimates.difference(self.recorded(budget, [arm, against]), metric, arm, against)
+
     def verdicts(self):
-        """Return a table, one row a claim: what was measured, with its 95 % interval, and whether it holds."""
+        """Return a table, one row a claim: what was measured with its 95 % interval, the margin, p, the verdict."""
         import pandas as pd
 
         full = self.recorded("full")
-        rows = [(c.says, c.measured(full), c.decide(full)) for c in self.claims]
-        return pd.DataFrame(rows, columns=["claim", "measured", "verdict"]).set_index("claim")
+        rows = [claim.row(claim.decide(full)) for claim in self.claims]
+        return pd.DataFrame(rows, columns=["claim", "measured", "margin", "p", "verdict"]).set_index("claim")
 
     def _own(self, runs: list[Run]) -> list[Run]:
         """Return the runs that no other lab trains for this one."""
@@ -390,11 +430,18 @@ def _values(runs: list[Run], arm: str, metric: str | Callable[[Run], float], epo
     return [(run.until(epoch) if epoch else run).value(metric) for run in runs if run.arm == arm]
 
 
+def _between(judged: Verdict, value: float) -> str:
+    """Return a prediction interval as a table shows it, in the digits of the figure."""
+    if judged.low is None or judged.high is None:
+        return "–"
+    digits = reports.decimals(value)
+    return f"[{judged.low:.{digits}f},\N{NO-BREAK SPACE}{judged.high:.{digits}f}]"
+
+
 def _shown(values: list[float], whole: bool) -> str:
     """Return values as a table shows them: a count, or mean ± sd that a narrow column does not break over two lines."""
-    summary = statistics.summarise(values)
+    summary = spread.summarise(values)
     text = str(summary)
     if values and whole:
-        spread = f" ± {summary.sd:,.0f} ({summary.n})" if summary.sd else ""
-        text = f"{summary.mean:,.0f}{spread}"
+        text = f"{summary.mean:,.0f}" + (f" ± {summary.sd:,.0f} ({summary.n})" if summary.sd else "")
     return text.replace(" ", "\N{NO-BREAK SPACE}") if values else text

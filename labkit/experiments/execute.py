@@ -38,11 +38,11 @@ from labkit.training.scoring import eval_batches, pixel_stats, score
 
 
 def same_training(a: Run, b: Run) -> bool:
-    """Tell whether run `a` has all of run `b`: network, recipe, data set, and planes of the same layers or more."""
+    """Tell whether run `a` has all of run `b`: network, recipe, data, draws, and planes of the same layers or more."""
     same_data = Images.of(a.data) == Images.of(b.data)
     same_model = all(a.model.get(key) == value for key, value in b.model.items())
-    same_planes = set(b.embed) <= set(a.embed)
-    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes
+    same_planes, same_draws = set(b.embed) <= set(a.embed), set(b.fixed) == set(a.fixed)
+    return Recipe.of(a.recipe) == Recipe.of(b.recipe) and same_data and same_model and same_planes and same_draws
 
 
 def finished_record(run: Run) -> Run | None:
@@ -144,10 +144,10 @@ def train_run(run: Run, path: Path, settings: Settings = Settings()) -> Run:
     """
     distributed.wait()  # all have found that this run is still to be trained, before anything of it is written
     where = pick_device(settings.device)
-    splits = Images.of(run.data).load(run.seed)
+    splits = Images.of(run.data).load(run.seed_of("images"))
     recipe = Recipe.of(run.recipe)
     options = {k: v for k, v in run.model.items() if k != "name"}
-    torch.manual_seed(run.seed)  # the weights
+    torch.manual_seed(run.seed_of("weights"))
     model: Any = build(
         run.model["name"],
         in_channels=splits.train.in_channels,
@@ -182,7 +182,7 @@ def train_run(run: Run, path: Path, settings: Settings = Settings()) -> Run:
                 splits.train,
                 splits.val,
                 recipe,
-                seed=run.seed,
+                seed=run.seed_of("order"),
                 device=settings.device,
                 checkpoint=checkpoint,
                 callbacks=[keep, *more],
@@ -206,7 +206,9 @@ def finish(run, model, splits, history: History, recipe: Recipe) -> None:
     run.history = history.rows
     run.best_epoch = history.best(recipe.early_stop or "val_loss")["epoch"]
     run.final = {
-        part.split: score(model, eval_batches(part.to(device), stats), recipe.precision, part.split == "test")
+        part.split: score(
+            model, eval_batches(part.to(device), stats), recipe.precision, confusion=part.split == "test", details=True
+        )
         for part in splits
     }
     if run.embed:

@@ -23,6 +23,18 @@ def recorded_confusion(runs: Sequence[Run]) -> np.ndarray:
     return np.sum([run.final["test"]["confusion"] for run in runs], axis=0)
 
 
+def right(run: Run, split: str = "test") -> np.ndarray:
+    """Return which images of a split a recorded run named rightly, (N,) bool, in their order. Introduced in lab 16.
+
+    Raises:
+        ConfigError: a record that does not have it: of more than 1,000 images, or of an older labkit.
+    """
+    if "right" not in run.final[split]:
+        raise ConfigError(f"The record of {run.label} does not say which {split} images are right; only small sets do.")
+    bits = np.frombuffer(bytes.fromhex(run.final[split]["right"]), dtype=np.uint8)
+    return np.unpackbits(bits)[: run.data[split]["images"]].astype(bool)
+
+
 def worst_pairs(*named: tuple[int, int]) -> Callable[[Run], int]:
     """Return a metric: how many of the named pairs of classes are among as many most confused ones of a run.
 

@@ -1,6 +1,6 @@
 """Every figure of the book, each with an alternative text made from its data.
 
-Figures of runs (runs.py), of layers (layers.py), of images (images.py), of what a network answers
+Figures of runs (runs.py), of luck (luck.py), of layers (layers.py), of images (images.py), of what a network answers
 (answers.py), of accuracy against cost (cost.py), of a look into a training (training.py) and of a search (search.py);
 points with their images under the pointer (hover.py). Not here: the numbers that they show. Read base.py first: what
 they share.
@@ -13,6 +13,7 @@ from labkit.plots.hover import hover_plane
 from labkit.plots.images import class_maps, feature_maps, filters, samples, versions
 from labkit.plots.interactive import Hover
 from labkit.plots.layers import fields, layer_shares, windows
+from labkit.plots.luck import power_curves, strips
 from labkit.plots.runs import bars, curves, intervals
 from labkit.plots.search import best_so_far, heat_map, importance, parallel, slices, taps
 from labkit.plots.training import gradient_flow, range_test
@@ -40,10 +41,12 @@ __all__ = [
     "parallel",
     "plane",
     "planes",
+    "power_curves",
     "range_test",
     "recorded_planes",
     "samples",
     "slices",
+    "strips",
     "taps",
     "trade_off",
     "versions",

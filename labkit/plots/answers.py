@@ -16,7 +16,7 @@ from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.images import show
 from labkit.plots.runs import UNITS, label_ends, not_run
 from labkit.records.ledger import Run
-from labkit.records.statistics import plus_minus
+from labkit.records.spread import plus_minus
 
 # a colour and a shape a class, so that classes can be told apart without colour too
 COLOURS = (*PALETTE, "#333333", "#6A3D9A", "#8C1C3B", "#5B6B00")

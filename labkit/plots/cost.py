@@ -9,7 +9,7 @@ from labkit.plots.answers import spread
 from labkit.plots.base import Picture, canvas
 from labkit.plots.runs import colours, images_of, not_run, seeds_of
 from labkit.records.ledger import Run
-from labkit.records.statistics import plus_minus, summarise
+from labkit.records.spread import plus_minus, summarise
 
 LETTER = 7  # pixels, the width of a letter of a label
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, Picture, canvas
+from labkit.records.estimates import Gap, Mean
 from labkit.records.ledger import Run
-from labkit.records.statistics import digits_for, interval, plus_minus
+from labkit.records.spread import digits_for, plus_minus
 
 PARTS = {"train": ("training", "--"), "val": ("validation", "-")}
 AXES = {"epoch": "epoch", "seconds": "time of training (s)"}
@@ -169,28 +170,27 @@ def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pict
     return Picture(figure, f"Bar chart of {axis}. {title}. " + "; ".join(said) + ".")
 
 
-def intervals(differences: dict[str, Sequence[float]], axis: str, title: str = "") -> Picture:
-    """Draw paired differences: their mean, with a whisker over its 95 % interval. Introduced in lab 06.
+def intervals(differences: dict[str, Gap | Mean], axis: str, title: str = "") -> Picture:
+    """Draw differences: their mean, with a whisker over its 95 % interval. Introduced in lab 06.
 
     Args:
-        differences: for each name the difference of each seed; a name with fewer than two has no interval, and
-            is left out.
+        differences: for each name a difference, as `lab.difference` gives it; one without an interval is left out.
         axis: what they are, with the unit.
         title: what stands above.
     """
-    differences = {name: gaps for name, gaps in differences.items() if len(gaps) > 1}
+    differences = {name: found for name, found in differences.items() if not found.why_not}
     if not differences:
         return not_run(title)
     figure, axes = canvas(height=1.0 + 0.36 * len(differences))
     said = []
     axes.axvline(0, color="#333333", linewidth=1)
-    for place, (name, gaps) in enumerate(differences.items()):
-        mean, (low, high) = float(np.mean(gaps)), interval(list(gaps))
+    for place, (name, found) in enumerate(differences.items()):
+        low, high = found.interval()
         sure = low > 0 or high < 0
         colour = PALETTE[0] if sure else "#777777"
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
-        axes.plot(mean, place, "o", color=colour if sure else "white", markeredgecolor=colour, markersize=7)
-        said.append(f"{name} {mean:+.3f}, from {low:+.3f} to {high:+.3f} (n = {len(gaps)})")
+        axes.plot(found.mean, place, "o", color=colour if sure else "white", markeredgecolor=colour, markersize=7)
+        said.append(f"{name} {found}")
     axes.set_yticks(range(len(differences)), list(differences))
     axes.invert_yaxis()
     axes.set_xlabel(axis)

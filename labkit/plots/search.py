@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from labkit.analysis.transfer import wilson
 from labkit.base.errors import ConfigError
 from labkit.plots.base import PALETTE, WIDTH, Picture, canvas
 from labkit.plots.interactive import Hover, interactive
 from labkit.plots.runs import bars, not_run
 from labkit.records.ledger import Run
+from labkit.records.statistics import wilson
 from labkit.search.grid import Range, Search, as_study, best, short
 
 LEAST = 8  # points below which an importance says nothing

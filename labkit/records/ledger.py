@@ -16,6 +16,8 @@ from labkit.base.files import cache_dir, records_dir, write_atomic
 from labkit.records import whole
 from labkit.records.metrics import METRICS
 
+DRAWS = ("weights", "order", "images")  # what a run draws from its seed; dropout and transforms go with the order
+
 
 @dataclass
 class Run:
@@ -28,13 +30,15 @@ class Run:
         recipe: the fields of `labkit.Recipe`.
         history: one row an epoch, see `labkit.History`.
         final: after training: loss and acc on "train" (dropout off), "val" and "test"; the test set is looked
-            at here and nowhere else. "confusion" counts test images by (true class, predicted class).
+            at here and nowhere else. "confusion" counts test images by (true class, predicted class),
+            "loss_sd" is the sd of the loss over images, "right" tells which images of a small set are named rightly.
         embed: names of the layers whose planes are kept under final["embedding"].
         seconds: time of training alone, in s; images_per_second: the median over epochs.
         peak_memory: highest memory of the process so far, in bytes, or None where it cannot be read.
         device, versions, finished_at: where and when.
         trial: number of the search's trial that trained it, if any.
         finished: False while epochs are missing; such a record is never counted.
+        fixed: which of `DRAWS` are drawn from seed 0, whatever the run's seed.
     """
 
     lab: str
@@ -56,11 +60,16 @@ class Run:
     finished_at: str = ""
     finished: bool = False
     trial: int | None = None
+    fixed: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         """The arm and the seed, as progress lines name a run."""
         return f"{self.arm} seed {self.seed}"
+
+    def seed_of(self, draw: str) -> int:
+        """Return the seed of one of `DRAWS`: the run's own, or 0 where that draw is fixed. Introduced in lab 16."""
+        return 0 if draw in self.fixed else self.seed
 
     def value(self, metric: str | Callable[["Run"], float]) -> float:
         """Return one number of the run, by the name of a metric (see `METRICS`) or by a function of the run."""

@@ -1,6 +1,6 @@
 """The metrics of a run: how each is read off its record, which direction is better, how it is printed.
 
-Not here: the record (ledger.py), means and intervals (statistics.py).
+Not here: the record (ledger.py), means (spread.py) and intervals (statistics.py).
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ class Metric:
         read: takes the `Run`, returns the number.
         better: "higher" or "lower"; empty where neither is better.
         whole: whether it counts something, and is printed without decimals.
+        exact: whether it follows from the network alone, the same whatever the seed.
         about: whether the sources give it in round figures ("about 25,000"), so that its verdict allows for them.
     """
 
@@ -24,6 +25,7 @@ class Metric:
     read: Callable[..., float]
     better: str = ""
     whole: bool = False
+    exact: bool = False
     about: bool = False
 
 
@@ -97,10 +99,10 @@ _ALL = (
     Metric("silhouette", lambda run: _planes(run)[-1]["silhouette"]),
     Metric("silhouette_gain", _silhouette_gain),
     Metric("line_errors", lambda run: _planes(run)[-1]["line_errors"]),
-    Metric("trainable", lambda run: run.model["trainable"], whole=True),
-    Metric("multiply_adds", lambda run: run.model["multiply_adds"], whole=True),
-    Metric("params", lambda run: run.model["params"], whole=True),
-    Metric("params_about", lambda run: run.model["params"], whole=True, about=True),
-    Metric("bytes_about", lambda run: 4 * run.model["params"], whole=True, about=True),  # float32
+    Metric("trainable", lambda run: run.model["trainable"], whole=True, exact=True),
+    Metric("multiply_adds", lambda run: run.model["multiply_adds"], whole=True, exact=True),
+    Metric("params", lambda run: run.model["params"], whole=True, exact=True),
+    Metric("params_about", lambda run: run.model["params"], whole=True, exact=True, about=True),
+    Metric("bytes_about", lambda run: 4 * run.model["params"], whole=True, exact=True, about=True),  # float32
 )
 METRICS = {metric.name: metric for metric in _ALL}

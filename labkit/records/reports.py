@@ -6,6 +6,8 @@ from functools import cache
 from labkit.base.errors import unknown
 from labkit.base.files import bundled
 
+ABOUT_FIGURES = ("discussed", "images")  # tables of a section that say how its figures are read, and are none
+
 
 @cache
 def reported(source: str | None = None, section: str | None = None) -> dict:

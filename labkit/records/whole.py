@@ -81,6 +81,10 @@ def _of_final(run) -> Iterator[str]:
                 yield f"its confusion has {right} of {total} right, and acc is {scores['acc']!r}"
         elif images and not math.isclose(scores["acc"] * images, round(scores["acc"] * images), abs_tol=1e-3):
             yield f"acc on {split} is {scores['acc']!r}, which is no number of {images} images"
+        if bits := scores.get("right"):
+            named = int(bits, 16).bit_count()
+            if not math.isclose(named / (images or 1), scores["acc"], rel_tol=CLOSE):
+                yield f"{split} has {named} images right, and acc is {scores['acc']!r}"
     if run.final.get("val") and run.history and not run.recipe.get("early_stop"):
         last, final = run.history[-1].get("val_acc"), run.final["val"]["acc"]
         if last is not None and not math.isclose(last, final, rel_tol=CLOSE):

@@ -15,7 +15,9 @@ from labkit.base.errors import ConfigError, unknown
 from labkit.data.chosen import Images
 from labkit.experiments.design import Arm, Budget
 from labkit.experiments.execute import finished_record
+from labkit.records import estimates
 from labkit.records.claims import Difference
+from labkit.records.estimates import Mean
 from labkit.records.ledger import Run
 from labkit.records.metrics import METRICS
 from labkit.training.recipe import Recipe
@@ -223,8 +225,8 @@ def best(runs: Iterable[Run], search: Search, count: int = 1) -> list[Run]:
 def by_value(runs: Iterable[Run], search: Search, dimension: str) -> list[Run]:
     """Return records with their value of a dimension as the arm, and the rest of their point as the seed.
 
-    So `labkit.statistics.paired` compares two values of the dimension at equal settings of all others. Of a point that
-    was repeated over seeds only seed 0 counts. Introduced in lab 14.
+    So `labkit.estimates.setting_by_setting` compares two values of the dimension at equal settings of all others. Of a
+    point that was repeated over seeds only seed 0 counts. Introduced in lab 14.
     """
     known, chosen = {}, []
     for run in runs:
@@ -249,9 +251,10 @@ class GridDifference(Difference):
     search: Search
     dimension: str
 
-    def values(self, runs: list[Run]) -> list[float]:
-        """Return the difference at each setting that has both values."""
-        return super().values(by_value(runs, self.search, self.dimension))
+    def estimate(self, runs: list[Run]) -> Mean:
+        """Return the mean of the differences at each setting that has both values."""
+        at = by_value(runs, self.search, self.dimension)
+        return estimates.setting_by_setting(at, self.metric, self.arm, self.against)
 
 
 def as_study(runs: Iterable[Run], search: Search):

@@ -18,13 +18,13 @@ from labkit.analysis.transfer import (
     set_imagenet,
     set_svm,
     trainable,
-    wilson,
 )
 from labkit.base.errors import ConfigError
 from labkit.base.files import cache_dir
 from labkit.data.images import ImageSet
 from labkit.models import build
 from labkit.models.backbone import imagenet_network
+from labkit.records.statistics import wilson
 from labkit.training.loop import fit
 from labkit.training.optimizers import make_optimizer
 from labkit.training.recipe import Recipe
@@ -449,15 +449,3 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(monkeypat
     monkeypatch.setattr(transfer, "set_svm", lambda *_args: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=says):
         compare_routes(coloured(4), coloured(4, seed=1), **{"progress": False} | settings)
-
-
-@pytest.mark.parametrize(
-    ("right", "count", "low", "high"),
-    [(90, 100, 0.826, 0.945), (0, 10, 0, 0.278), (10, 10, 0.722, 1), (1, 2, 0.095, 0.905)],
-)
-def test_the_interval_of_a_share_is_wilsons(right, count, low, high):
-    assert wilson(right, count) == pytest.approx((low, high), abs=5e-4)
-    share, z = right / count, 1.959964
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
-    assert wilson(right, count) == pytest.approx((middle - half, middle + half), abs=1e-6)

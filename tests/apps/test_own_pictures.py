@@ -17,7 +17,7 @@ from PIL import Image
 
 from labkit import __main__ as entry
 from labkit.analysis.predictions import predict
-from labkit.analysis.transfer import ROUTES, Route, wilson
+from labkit.analysis.transfer import ROUTES, Route
 from labkit.apps import own_pictures
 from labkit.apps.own_pictures import (
     FORMAT,
@@ -32,6 +32,7 @@ from labkit.base.errors import ConfigError, DataError
 from labkit.data.folders import read_photo
 from labkit.data.images import ImageSet
 from labkit.models import build
+from labkit.records.statistics import wilson
 from tests.making import Brightness, bad, save
 from tests.reading import ROOT, call
 

@@ -56,7 +56,7 @@ def test_the_second_sources_networks(arm, linear, dropouts, kinds, last):
 
 def test_every_figure_and_claim_is_decided():
     assert len(LAB.compare()) == 4
-    assert LAB.compare()["verdict"].str.match("reproduced|not reproduced: ours is").all()
+    assert LAB.compare()["verdict"].str.match("reproduced|not reproduced: ours is|cannot tell: ").all()
     assert LAB.verdicts()["verdict"].to_dict() == {
         "Training times cannot be told apart (within 1 minute)": "does not hold",
         "The CNN classifies better: higher validation accuracy": "holds",
@@ -64,9 +64,9 @@ def test_every_figure_and_claim_is_decided():
         "net1 does not beat the baseline on validation (by 0.01)": "holds",
         "net2 does not beat the baseline on validation (by 0.01)": "does not hold",
         "net3 does not beat the baseline on validation (by 0.01)": "does not hold",
-        "net1 comes close to the baseline (within 0.02)": "unclear",
+        "net1 comes close to the baseline (within 0.02)": "holds",
         "net2 is worse than net1": "does not hold",
-        "net2 is worse than net3": "holds",
+        "net2 is worse than net3": "unclear",
     }
 
 

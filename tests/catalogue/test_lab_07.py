@@ -21,7 +21,7 @@ def test_five_seeds_of_both_networks_on_cifar10():
 def test_every_reported_figure_has_a_verdict():
     table = LAB.compare()
     assert len(table) == 8
-    assert table["verdict"].str.match("reproduced|not reproduced: ours is").all()
+    assert table["verdict"].str.match("reproduced|not reproduced: ours is|cannot tell: ").all()
     for arm in ("gap", "with fc"):
         for figure in ("params_about", "bytes_about"):
             assert table.loc[(arm, figure), "verdict"] == "reproduced: about the same"

@@ -1,7 +1,6 @@
 """Lab 10: what its records must hold."""
 
 from labkit.catalogue.index import lab
-from labkit.records.statistics import interval, paired
 
 LAB = lab("10-transfer-learning")
 RUNS = LAB.recorded()
@@ -23,10 +22,10 @@ def test_five_seeds_of_each_route_and_of_the_learning_curve():
 
 def test_fine_tuning_gains_on_images_unlike_imagenets_and_not_on_its_own_classes():
     gains = {
-        tuned: interval(paired(RUNS, "test_acc", tuned, frozen))
+        tuned: LAB.difference("test_acc", tuned, frozen).interval()
         for tuned, frozen in (("fine_tuned", "pretrained_svm"), ("clothes, fine-tuned", "clothes, svm"))
     }
-    assert gains["fine_tuned"][1] < 0 < gains["clothes, fine-tuned"][0]  # what the page says of both
+    assert gains["fine_tuned"][1] < 0.005 < gains["clothes, fine-tuned"][0]  # what the page says of both
 
 
 def test_a_route_trains_what_it_says():
@@ -55,5 +54,5 @@ def test_the_figures_of_other_photographs_are_not_judged_and_the_claims_are_deci
     assert LAB.verdicts()["verdict"].to_dict() == {
         "From scratch overlaps: more errors of the line than with pretrained features": "holds",
         "Fine-tuning separates better than pretrained features (errors of the line)": "does not hold",
-        "Augmentation separates better than fine-tuning alone (errors of the line)": "unclear",
+        "Augmentation separates better than fine-tuning alone (errors of the line)": "no power: 41 runs an arm would decide",
     }

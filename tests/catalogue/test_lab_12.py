@@ -34,23 +34,24 @@ def test_early_stopping_ended_before_its_sixty_epochs():
 
 
 def test_every_claim_is_decided():
-    assert LAB.verdicts()["verdict"].to_dict() == {
+    decided = LAB.verdicts()["verdict"].str.partition(":")[0].to_dict()  # without the number of runs that would decide
+    assert decided == {
         "Adam gives about 10 % validation accuracy (below 0.2, at its usual learning rate)": "does not hold",
-        "Adam gives about 10 % (below 0.2, at a learning rate of 0.1)": "holds",
+        "Adam gives about 10 % (below 0.2, at a learning rate of 0.1)": "no power",
         "StepLR drops the model far below no schedule (by 0.1 or more)": "does not hold",
         "StepLR that is moved each batch does (by 0.1 or more)": "holds",
-        "A cosine schedule is not better than none": "unclear",
-        "LeakyReLU is better than relu in the CNN": "unclear",
-        "LeakyReLU is better than elu in the CNN": "unclear",
-        "LeakyReLU is better than gelu in the CNN": "unclear",
-        "LeakyReLU is better than silu in the CNN": "unclear",
+        "A cosine schedule is not better than none": "no power",
+        "LeakyReLU is better than relu in the CNN": "no power",
+        "LeakyReLU is better than elu in the CNN": "does not hold",
+        "LeakyReLU is better than gelu in the CNN": "no power",
+        "LeakyReLU is better than silu in the CNN": "no power",
         "LeakyReLU is better than sigmoid in the CNN": "holds",
         "Sigmoid is worst in the CNN (worse than ReLU)": "holds",
-        "LeakyReLU is better than ReLU in the MLP": "unclear",
+        "LeakyReLU is better than ReLU in the MLP": "no power",
         "Sigmoid is worst in the MLP": "holds",
-        "Dropout helps the CNN": "unclear",
-        "Dropout does not help the MLP": "does not hold",
-        "Batch norm helps the CNN": "unclear",
-        "Batch norm helps the MLP": "holds",
-        "Weight decay gains nothing (here on the small CNN)": "unclear",
+        "Dropout helps the CNN": "no power",
+        "Dropout does not help the MLP": "no power",
+        "Batch norm helps the CNN": "no power",
+        "Batch norm helps the MLP": "no power",
+        "Weight decay gains nothing (here on the small CNN)": "no power",
     }

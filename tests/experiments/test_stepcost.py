@@ -77,18 +77,24 @@ def test_what_was_not_trained_says_how_long_it_would_take(records):
 
 
 def test_claims_about_cost_are_decided_by_ratios(records):
-    slower = Claim("udesa", "a is slower", CostRatio("11-architectures", "seconds_per_image", "a", "b"), "higher")
-    faster = Claim("udesa", "a is faster", CostRatio("11-architectures", "seconds_per_image", "a", "b"), "lower")
-    energy_claim = Claim("udesa", "a takes more", CostRatio("11-architectures", "joules_per_image", "a", "b"), "higher")
-    assert [claim.decide([]) for claim in (slower, faster, energy_claim)] == ["not run"] * 3
+    slower = Claim(
+        "udesa", "a is slower", CostRatio("11-architectures", "seconds_per_image", "a", "b"), "higher", 0.1, "A tenth."
+    )
+    faster = Claim(
+        "udesa", "a is faster", CostRatio("11-architectures", "seconds_per_image", "a", "b"), "lower", 0.1, "A tenth."
+    )
+    energy_claim = Claim(
+        "udesa", "a takes more", CostRatio("11-architectures", "joules_per_image", "a", "b"), "higher", 0.1, "A tenth."
+    )
+    assert [claim.decide([]).verdict for claim in (slower, faster, energy_claim)] == ["not run"] * 3
     save("11-architectures", [made(*pair) for k in (1.0, 1.1, 0.9) for pair in (("a", 2 * k), ("b", k * k))])
-    assert slower.decide([]) == "holds"
-    assert faster.decide([]) == "does not hold"
-    assert slower.measured([]).startswith("× 2.01 [")
-    assert energy_claim.decide([]) == "not measured: it cannot be read here"
-    assert energy_claim.measured([]) == "not measured"
+    assert slower.decide([]).verdict == "holds"
+    assert faster.decide([]).verdict == "does not hold"
+    assert slower.decide([]).measured.startswith("× 2.01 [")
+    assert energy_claim.decide([]).verdict == "not measured: it cannot be read here"
     save("11-architectures", [made(*pair) for pair in (("a", 1.0), ("b", 2.0), ("a", 2.0), ("b", 1.0))])
-    assert slower.decide([]) == faster.decide([]) == "unclear"
+    assert slower.decide([]).verdict == faster.decide([]).verdict
+    assert slower.decide([]).verdict.startswith("no power: ")
 
 
 def test_energy_is_read_where_the_system_has_counters(monkeypatch, tmp_path):

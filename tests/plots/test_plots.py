@@ -18,6 +18,7 @@ from labkit.models import build
 from labkit.plots import cost
 from labkit.plots.base import canvas
 from labkit.plots.runs import colours, label_ends
+from labkit.records.estimates import Mean
 from tests.making import make_run
 
 
@@ -118,15 +119,17 @@ def test_an_arm_has_one_colour_in_every_figure_of_its_lab():
 
 
 def test_what_was_not_run_is_said():
-    for picture in (plots.curves([], title="Full run"), plots.intervals({"a": [0.1]}, "x", title="Full run")):
+    for picture in (plots.curves([], title="Full run"), plots.intervals({"a": Mean((0.1,))}, "x", title="Full run")):
         assert picture.alt == "Full run: not run, so there is nothing to draw."
         assert Image.open(io.BytesIO(picture.png)).size[0] == 740
 
 
 def test_intervals_say_what_is_sure():
-    alt = plots.intervals({"up": [0.1, 0.11, 0.12], "none": [0.1, -0.1], "one": [1.0]}, "gain", title="Gains").alt
-    assert "up +0.110, from +0.085 to +0.135 (n = 3)" in alt
-    assert "none +0.000, from -1.271 to +1.271 (n = 2)" in alt
+    alt = plots.intervals(
+        {"up": Mean((0.1, 0.11, 0.12)), "none": Mean((0.1, -0.1)), "one": Mean((1.0,))}, "gain", title="Gains"
+    ).alt
+    assert "up +0.110 [+0.085, +0.135] (n = 3)" in alt
+    assert "none +0.000 [-1.271, +1.271] (n = 2)" in alt
     assert "one" not in alt.split("Gains. ")[1].replace("none", "")
 
 

@@ -161,12 +161,12 @@ def test_a_point_that_diverges_is_finished_once_and_drawn_as_such(monkeypatch, t
 def test_values_are_compared_at_equal_settings_of_all_others():
     runs = grid_records()
     runs.append(record(GRID, GRID.points()[0], 0.9, seed=1))  # a repeat must not count twice
-    from labkit.records.statistics import paired
+    from labkit.records.estimates import setting_by_setting
 
     sizes = by_value(runs, GRID, "data.image_size")
-    assert paired(sizes, "val_acc", "image_size=64", "image_size=32") == pytest.approx([0.1] * 6)
+    assert setting_by_setting(sizes, "val_acc", "image_size=64", "image_size=32").values == pytest.approx([0.1] * 6)
     kernels = by_value(runs, GRID, "model.kernel_size")
-    assert paired(kernels, "val_acc", "kernel_size=4", "kernel_size=5") == pytest.approx([0.02] * 4)
+    assert setting_by_setting(kernels, "val_acc", "kernel_size=4", "kernel_size=5").values == pytest.approx([0.02] * 4)
     assert point_name(GRID.point_of(runs[0])) == runs[0].arm
 
 

@@ -3,16 +3,14 @@
 import math
 import re
 from dataclasses import asdict, replace
-from typing import ClassVar
 
 import pytest
 
 from labkit.base.errors import DataError
-from labkit.records import statistics
-from labkit.records.claims import Claim, Value, verdict, verdict_about
-from labkit.records.ledger import read, record_path
+from labkit.records import metrics
+from labkit.records.ledger import DRAWS, read, record_path
 from labkit.records.metrics import METRICS
-from labkit.records.statistics import Summary, digits_for, judge, measured, paired, summarise
+from labkit.records.spread import Summary, digits_for, summarise
 from labkit.records.whole import disagreements, faults, misplaced, sums
 from tests.making import make_run
 
@@ -45,140 +43,10 @@ def test_decimals_end_at_one_and_at_four(sd, digits):
     assert digits_for(sd) == digits
 
 
-@pytest.mark.parametrize(
-    ("values", "says"), [([1000.0], "+1,000"), ([-1000.0], "-1,000"), ([999.9], "+999.900"), ([1000.5], "+1,000")]
-)
-def test_from_a_thousand_on_there_are_no_decimals(values, says):
-    assert measured(values) == f"{says} (n = 1: no interval)"
-
-
-def test_pairs_need_both_arms_and_are_of_these_two_alone():
-    runs = [make_run("a", 2, 0.9), make_run("a", 0, 0.6), make_run("b", 0, 0.5), make_run("b", 2, 0.7)]
-    runs += [make_run("c", 0, 0.1), make_run("c", 1, 0.1), make_run("a", 1, 0.3), make_run("b", 3, 0.2)]
-    assert paired(runs, "val_acc", "a", "b") == pytest.approx([0.1, 0.2])  # by seed
-    assert paired(runs, "val_acc", "b", "a") == pytest.approx([-0.1, -0.2])
-
-
-@pytest.mark.parametrize(
-    ("values", "says"),
-    [
-        ([], "not run"),
-        ([0.1], "unclear: one run has no interval"),
-        ([0.1, 0.1], "better"),
-        ([-0.1, -0.1], "worse"),
-        ([0.0, 0.0], "no difference seen"),  # the interval ends at 0
-    ],
-)
-def test_two_runs_are_enough_to_judge(values, says):
-    assert judge("val_acc", values) == says
-
-
-def test_where_neither_is_better_it_is_said_which_is_higher():
-    assert judge("params", [1, 1]) == "higher"
-    assert judge("params", [-1, -1]) == "lower"
-
-
 # -- verdicts on figures -----------------------------------------------------------------------------------------------
 
 
-def test_the_prediction_interval_is_that_of_one_more_run():
-    """mean ± t·sd·√(1 + 1/n): of 1, 2, 3 with t = 4.3027 it ends at 2 ± 4.9683."""
-    for figure, says in ((6.96, "reproduced"), (6.98, "not reproduced: ours is 4.98 lower")):
-        assert verdict(figure, [1.0, 2.0, 3.0]) == says
-    assert verdict(6.99, [1.0, 2.0, 3.0]).endswith("4.99 lower")
-    assert verdict(-2.99, [1.0, 2.0, 3.0]).endswith("4.99 higher")
-
-
-def test_a_figure_at_the_end_of_its_rounding_is_reproduced():
-    assert verdict(0.25, [0.2549] * 2) == "reproduced"
-    assert verdict(10, [10, 10]) == "reproduced"
-
-
-@pytest.mark.parametrize(
-    ("figure", "values", "says"),
-    [
-        (100, [90.0, 90.0], "not reproduced: ours is 10 lower"),
-        (100, [90.5, 90.5], "not reproduced: ours is 9.5 lower"),
-        (100, [2_000.25, 2_000.25], "not reproduced: ours is 1,900.2 higher"),
-        (0.5, [0.75, 0.75], "not reproduced: ours is 0.25 higher"),
-    ],
-)
-def test_a_distance_has_the_digits_of_the_figure(figure, values, says):
-    assert verdict(figure, values) == says
-
-
-@pytest.mark.parametrize(
-    ("figure", "ours", "says"),
-    [
-        (100, 105, "reproduced: about the same"),
-        (100, 95, "reproduced: about the same"),
-        (100, 105.1, "not reproduced: ours is 5% higher"),
-        (100, 94, "not reproduced: ours is 6% lower"),
-    ],
-)
-def test_about_ends_at_a_twentieth(figure, ours, says):
-    assert verdict_about(figure, [ours]) == says
-
-
 # -- verdicts on claims ------------------------------------------------------------------------------------------------
-
-
-class Ratio:
-    """A measure whose "no difference" is 1; all values equal, so that the interval is one number."""
-
-    neutral: ClassVar[float] = 1.0
-
-    def __init__(self, value):
-        self.value = value
-
-    def values(self, runs):
-        return [self.value] * 3
-
-
-@pytest.mark.parametrize(
-    ("value", "expect", "margin", "says"),
-    [
-        (1.25, "equal", 0.25, "holds"),
-        (0.75, "equal", 0.25, "holds"),
-        (1.5, "equal", 0.25, "does not hold"),
-        (0.5, "equal", 0.25, "does not hold"),
-        (1.0, "equal", 0.0, "holds"),
-        (1.25, "not higher", 0.25, "holds"),
-        (1.5, "not higher", 0.25, "does not hold"),
-        (0.5, "not higher", 0.25, "holds"),
-        (1.25, "higher", 0.25, "unclear"),
-        (1.5, "higher", 0.25, "holds"),
-        (1.0, "higher", 0.25, "does not hold"),
-        (0.75, "lower", 0.25, "unclear"),
-        (0.5, "lower", 0.25, "holds"),
-        (1.0, "lower", 0.25, "does not hold"),
-    ],
-)
-def test_a_claim_is_decided_at_its_margin(value, expect, margin, says):
-    assert Claim("", "", Ratio(value), expect, margin).decide([]) == says
-
-
-@pytest.mark.parametrize(
-    ("expect", "low", "high", "says"),
-    [
-        ("equal", -0.25, 0.0, "unclear"),
-        ("equal", -0.125, 0.125, "holds"),
-        ("equal", 0.0, 0.25, "unclear"),
-        ("equal", 0.125, 0.25, "unclear"),  # it begins at the margin
-        ("equal", -0.25, -0.125, "unclear"),
-        ("not higher", 0.125, 0.25, "unclear"),
-        ("not higher", 0.25, 0.5, "does not hold"),
-    ],
-)
-def test_an_interval_over_the_margin_is_unclear(monkeypatch, expect, low, high, says):
-    monkeypatch.setattr("labkit.records.claims.interval", lambda values: (1 + low, 1 + high))
-    assert Claim("", "", Ratio(1.0), expect, 0.125).decide([]) == says
-
-
-def test_a_value_takes_the_finished_runs_of_its_arm_by_seed():
-    runs = [make_run("a", 1, 0.2), make_run("b", 0, 0.9), make_run("a", 0, 0.1), make_run("a", 2, 0.3, finished=False)]
-    assert Value("val_acc", "a").values(runs) == [0.1, 0.2]
-    assert Value("val_acc", "a").missing() == "not run"
 
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
@@ -237,6 +105,16 @@ def test_each_metric_is_read_where_it_stands(name):
     assert run.value(name) == pytest.approx(EXPECTED[name])
 
 
+def test_the_functions_that_make_metrics_read_what_they_are_told():
+    run = make_run()
+    run.history = [{"epoch": i, "val_acc": acc} for i, acc in enumerate((0.3, 0.5, 0.4), 1)]
+    run.final = {"test": {"acc": 0.6}}
+    assert metrics._last("val_acc")(run) == 0.4
+    assert metrics._final("test", "acc")(run) == 0.6
+    assert metrics._best(max, "val_acc")(run) == 0.5
+    assert metrics._best(min, "val_acc")(run) == 0.3
+
+
 # -- whole records -----------------------------------------------------------------------------------------------------
 
 
@@ -277,6 +155,19 @@ def test_scores_at_their_ends_agree(final):
 def test_scores_that_cannot_be_are_told(final, says):
     data = {"name": "made", **{split: {"images": 2} for split in ("train", "val", "test")}}
     assert any(fault.startswith(says) for fault in disagreements(whole_run(final=final, data=data, history=[])))
+
+
+@pytest.mark.parametrize(("bits", "acc", "fits"), [("a0", 0.5, True), ("80", 0.5, False), ("f0", 1.0, True)])
+def test_the_images_that_are_right_are_as_many_as_the_accuracy_says(bits, acc, fits):
+    run = whole_run(final={"test": {"acc": acc, "loss": 1.0, "right": bits}}, history=[])
+    run.data = {"name": "made", "test": {"images": 4}}
+    said = [] if fits else ["test has 1 images right, and acc is 0.5"]
+    assert list(disagreements(run)) == said
+
+
+def test_a_draw_that_is_fixed_comes_from_seed_0():
+    run = replace(make_run(seed=3), fixed=["weights", "images"])
+    assert [run.seed_of(draw) for draw in DRAWS] == [0, 3, 0]
 
 
 @pytest.mark.parametrize(("value", "right"), [(0, True), (1, True), (0.0, True), (-0.1, False), (1.01, False)])
@@ -320,6 +211,7 @@ def test_a_record_under_the_name_of_another_run_is_told(tmp_path, budget):
 
 def test_names_of_files_keep_letters_digits_and_dots():
     assert record_path("x", "-Net1, p=0.5 (A/b)-", "quick", 0).name == "Net1-p-0.5-A-b-seed-0.json"
+    assert record_path("x", "X, -1 X-", "quick", 0).name == "X-1-X-seed-0.json"
 
 
 def test_what_is_no_record_is_named_by_its_kind():
@@ -385,7 +277,3 @@ def test_a_damaged_record_is_named_with_its_first_three_faults(tmp_path, text, s
         read(path)
     assert re.search(says, str(told.value))
     assert str(told.value).endswith("Delete it and run that lab again, or restore it from git.")
-
-
-def test_the_level_is_that_of_the_book():
-    assert statistics.LEVEL == 0.95

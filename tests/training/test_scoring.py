@@ -1,6 +1,7 @@
 """Loss and accuracy over a whole set: against scikit-learn; and a network that is left as it was."""
 
 import math
+from statistics import stdev
 
 import pytest
 import torch
@@ -62,6 +63,30 @@ def test_the_scores_are_those_of_scikit_learn():
     assert found["acc"] == pytest.approx(accuracy_score(LABELS, CHANCES.argmax(dim=1)))
     assert found["confusion"] == confusion_matrix(LABELS, CHANCES.argmax(dim=1)).tolist()
     assert found["confusion"] == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]  # (true class, predicted class)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_details_are_the_spread_of_the_losses_and_which_images_are_right(batch_size):
+    found = score(Known(), numbered(batch_size), details=True)
+    losses = [-math.log(chance) for chance in (0.5, 0.8, 0.1, 0.5, 0.2)]
+    assert found["loss_sd"] == pytest.approx(stdev(losses), abs=1e-6)
+    right = (CHANCES.argmax(dim=1) == LABELS).tolist()
+    assert right.count(True) == 3
+    assert f"{int(found['right'], 16):08b}" == "".join("1" if one else "0" for one in right) + "000"
+    assert set(found) == {"loss", "acc", "loss_sd", "right"}
+
+
+def test_answers_one_by_one_are_kept_of_small_sets_alone(monkeypatch):
+    monkeypatch.setattr("labkit.training.scoring.ANSWERS", 5)
+    assert "right" in score(Known(), numbered(2), details=True)
+    monkeypatch.setattr("labkit.training.scoring.ANSWERS", 4)
+    assert "right" not in score(Known(), numbered(2), details=True)
+
+
+def test_one_image_has_no_spread_of_losses():
+    found = score(make_model(), Batches(make_set(1, size=12), 20), details=True)
+    assert found["loss_sd"] == 0.0
+    assert found["right"] in ("00", "80")
 
 
 def test_one_process_has_the_whole_share():
