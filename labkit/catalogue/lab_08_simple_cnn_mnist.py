@@ -39,7 +39,7 @@ LAB = Lab(
             Value("silhouette_gain", "simple"),
             "higher",
             margin=0.02,
-            why="Silhouettes go from -1 to 1; the planes of one layer under two seeds differ by about a hundredth.",
+            why="Silhouettes go from -1 to 1; over seeds those of one layer have an sd of one to two hundredths.",
         ),
         Claim(
             "uam",

@@ -205,7 +205,7 @@ class Claim:
         about: what decides it.
         expect: "lower", "higher", "not higher" or "equal".
         margin: "equal" and "not higher": the largest difference that still counts as none; else the smallest that
-            counts. Above 0, and chosen before the runs were made.
+            counts. Above 0.
         why: why this margin, one sentence.
 
     Raises:
