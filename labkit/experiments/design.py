@@ -19,7 +19,7 @@ from labkit.experiments.execute import Settings, execute, same_training
 from labkit.records import claims, estimates, ledger, reports, spread
 from labkit.records.claims import Claim, Verdict
 from labkit.records.ledger import Run
-from labkit.records.metrics import METRICS
+from labkit.records.metrics import named
 from labkit.records.statistics import binomial_sd
 from labkit.training.recipe import Recipe
 
@@ -140,7 +140,7 @@ class Figure:
         """Return the verdict on the figure beside the values of our runs, and the full runs themselves."""
         if self.why_not:
             return Verdict(self.why_not)
-        metric = METRICS.get(self.metric) if isinstance(self.metric, str) else None
+        metric = named(self.metric)
         if metric and metric.about:
             return claims.verdict_about(self.value, values)
         if self.of or (metric and metric.exact):  # one number of all runs together has no spread: it is met or not
@@ -361,7 +361,7 @@ class Lab:
 
         Args:
             metric: a name of `labkit.records.metrics.METRICS`.
-            against: the arm that the others are compared with, seed by seed.
+            against: the arm that the others are compared with.
             budget: whose records.
 
         Returns:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.plots.base import PALETTE, Picture, canvas
-from labkit.plots.runs import label_ends, not_run
+from labkit.plots.runs import label_ends, name_rows, not_run
 from labkit.records.spread import plus_minus, summarise
 from labkit.records.statistics import POWER, power
 
@@ -28,18 +28,12 @@ def strips(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pi
     said = []
     for place, (name, numbers) in enumerate(values.items()):
         summary, colour = summarise(list(numbers)), PALETTE[place % len(PALETTE)]
-        heights = place + 0.3 * (
-            np.random.default_rng(place).random(len(numbers)) - 0.5
-        )  # so that few points cover others
-        axes.scatter(numbers, heights, s=16, color=colour, alpha=0.6, linewidth=0)
+        apart = np.random.default_rng(place).random(len(numbers)) - 0.5  # so that few points cover others
+        axes.scatter(numbers, place + 0.3 * apart, s=16, color=colour, alpha=0.6, linewidth=0)
         axes.plot([summary.mean] * 2, [place - 0.3, place + 0.3], color="#333333", linewidth=2)
         ends = f"from {min(numbers):.3f} to {max(numbers):.3f}"
         said.append(f"{name} {plus_minus(summary.mean, summary.sd)}, {ends} (n = {len(numbers)})")
-    axes.set_yticks(range(len(values)), list(values))
-    axes.invert_yaxis()
-    axes.set_xlabel(axis)
-    axes.set_title(title, loc="left", fontsize=10)
-    figure.tight_layout()
+    name_rows(axes, values, axis, title)
     return Picture(figure, f"One point a run: {axis}. {title}. " + "; ".join(said) + ".")
 
 

@@ -4,7 +4,7 @@ One look: training dashed, validation solid, one colour for each arm in every fi
 deviation over seeds, a mark at the best epoch. Not here: numbers (ledger.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -161,12 +161,8 @@ def bars(values: dict[str, Sequence[float]], axis: str, title: str = "") -> Pict
         text = plus_minus(mean, sd)
         axes.text(mean + sd, place, f"    {text}", va="center", fontsize=9)
         said.append(f"{name} {text}")
-    axes.set_yticks(range(len(values)), list(values))
-    axes.invert_yaxis()
-    axes.set_xlabel(axis)
     axes.set_xlim(0, axes.get_xlim()[1] * 1.15)
-    axes.set_title(title, loc="left", fontsize=10)
-    figure.tight_layout()
+    name_rows(axes, values, axis, title)
     return Picture(figure, f"Bar chart of {axis}. {title}. " + "; ".join(said) + ".")
 
 
@@ -191,12 +187,18 @@ def intervals(differences: dict[str, Gap | Mean], axis: str, title: str = "") ->
         axes.plot([low, high], [place, place], color=colour, linewidth=2)
         axes.plot(found.mean, place, "o", color=colour if sure else "white", markeredgecolor=colour, markersize=7)
         said.append(f"{name} {found}")
-    axes.set_yticks(range(len(differences)), list(differences))
+    name_rows(axes, differences, axis, title)
+    return Picture(figure, f"Mean and 95 % interval of {axis}. {title}. " + "; ".join(said) + ".")
+
+
+def name_rows(axes, names: Iterable[str], axis: str, title: str) -> None:
+    """Write the name of each row of a figure, the first one on top, then axis and title; make room for all."""
+    names = list(names)
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel(axis)
     axes.set_title(title, loc="left", fontsize=10)
-    figure.tight_layout()
-    return Picture(figure, f"Mean and 95 % interval of {axis}. {title}. " + "; ".join(said) + ".")
+    axes.figure.tight_layout()
 
 
 def not_run(title: str) -> Picture:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from labkit.base.errors import ConfigError
 from labkit.records import statistics
 from labkit.records.ledger import Run
-from labkit.records.metrics import METRICS
+from labkit.records.metrics import named
+from labkit.records.spread import summarise
 from labkit.records.statistics import LEVEL
 
 NOT_RUN = "not run"
@@ -109,7 +110,7 @@ class Gap:
     @property
     def mean(self) -> float:
         """The difference of the means."""
-        return _mean(self.a) - _mean(self.b)
+        return summarise(self.a).mean - summarise(self.b).mean
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return Welch's interval."""
@@ -125,7 +126,7 @@ class Gap:
 
     def needed(self, margin: float) -> str:
         """Say how many runs an arm would show a difference as large as the margin."""
-        sd = math.sqrt((_variance(self.a) + _variance(self.b)) / 2)
+        sd = math.hypot(summarise(self.a).sd, summarise(self.b).sd) / math.sqrt(2)
         return f"{max(statistics.runs_needed(margin, sd), len(self.a) + 1):,} runs an arm"
 
     @property
@@ -166,7 +167,7 @@ class Mean:
     @property
     def mean(self) -> float:
         """The mean."""
-        return _mean(self.values)
+        return summarise(self.values).mean
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return Student's interval."""
@@ -182,7 +183,7 @@ class Mean:
 
     def needed(self, margin: float) -> str:
         """Say how many runs would show a difference as large as the margin."""
-        sd = math.sqrt(_variance(self.values) / 2)  # the mean of one sample has half the variance of a difference
+        sd = summarise(self.values).sd / math.sqrt(2)  # the mean of one sample has half the variance of a difference
         return f"{max(statistics.runs_needed(margin, sd), len(self.values) + 1):,} {self.what}"
 
     @property
@@ -305,10 +306,10 @@ def difference(runs: list[Run], metric: str | Callable[[Run], float], arm: str, 
     """
     one, other = _by_seed(runs, arm), _by_seed(runs, against)
     a, b = (tuple(run.value(metric) for run in part.values()) for part in (one, other))
-    known = METRICS.get(metric) if isinstance(metric, str) else None
-    better = known.better if known else ""
-    if known and known.exact and a and b:
-        return Exact(_mean(a) - _mean(b), better=better)
+    about = named(metric)
+    better = about.better if about else ""
+    if about and about.exact and a and b:
+        return Exact(summarise(a).mean - summarise(b).mean, better=better)
     seeds = [seed for seed in one if seed in other and _drew(one[seed]) and _drew(one[seed]) == _drew(other[seed])]
     pairs = [(one[seed].value(metric), other[seed].value(metric)) for seed in seeds]
     if len(pairs) == len(a) == len(b) and (r := _together(pairs)) is not None:
@@ -322,20 +323,18 @@ def setting_by_setting(runs: list[Run], metric: str | Callable[[Run], float], ar
     Each setting has one run an arm. The interval is about settings like these, with these images.
     """
     one, other = _by_seed(runs, arm), _by_seed(runs, against)
-    known = METRICS.get(metric) if isinstance(metric, str) else None
+    about = named(metric)
     values = tuple(one[at].value(metric) - other[at].value(metric) for at in one if at in other)
-    return Mean(values, better=known.better if known else "", what="settings")
+    return Mean(values, better=about.better if about else "", what="settings")
 
 
 def of_arm(runs: list[Run], metric: str | Callable[[Run], float], arm: str, neutral: float = 0.0) -> Exact | Mean:
     """Return the mean of a metric over the finished runs of an arm, by seed."""
     values = tuple(run.value(metric) for run in _by_seed(runs, arm).values())
-    known = METRICS.get(metric) if isinstance(metric, str) else None
-    return (
-        Exact(_mean(values), neutral, signed=False)
-        if known and known.exact and values
-        else Mean(values, neutral, signed=False)
-    )
+    about = named(metric)
+    if about and about.exact and values:
+        return Exact(summarise(values).mean, neutral, signed=False)
+    return Mean(values, neutral, signed=False)
 
 
 def share_of(runs: list[Run], is_so: Callable[[Run], bool], arm: str) -> Share:
@@ -370,15 +369,6 @@ def _score_p(successes: int, n: int, limit: float) -> float:
 
     variance: Any = limit  # of the value that is tested, as in Wilson's interval
     return float(proportions_ztest(successes, n, limit, alternative="larger", prop_var=variance)[1])
-
-
-def _mean(values: tuple[float, ...]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _variance(values: tuple[float, ...]) -> float:
-    centre = _mean(values)
-    return math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
 
 
 def _why_not(interval: Callable, *sides: tuple[float, ...]) -> str:

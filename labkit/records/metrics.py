@@ -106,3 +106,8 @@ _ALL = (
     Metric("bytes_about", lambda run: 4 * run.model["params"], whole=True, exact=True, about=True),  # float32
 )
 METRICS = {metric.name: metric for metric in _ALL}
+
+
+def named(metric: str | Callable[..., float]) -> Metric | None:
+    """Return what is known of a metric: None of a function of a run, which has no name."""
+    return METRICS.get(metric) if isinstance(metric, str) else None

@@ -4,6 +4,7 @@ Not here: intervals and tests (statistics.py).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -30,7 +31,7 @@ class Summary:
         return f"{self.mean:.{digits}f}{spread} ({self.n})"
 
 
-def summarise(values: list[float]) -> Summary:
+def summarise(values: Sequence[float]) -> Summary:
     """Return mean (nan for no values), sample sd (0 for one value or none) and number of some values."""
     n = len(values)
     if not n:

@@ -76,11 +76,12 @@ def score(
             with autocast(device, precision):
                 logits = model(X)  # (B, num_classes)
             check_logits(logits, len(X), batches.data.classes)
+            chosen = logits.argmax(dim=1)  # (B,)
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
             if details:
                 losses.append(F.cross_entropy(logits.float(), y, reduction="none"))
-                right.append(logits.argmax(dim=1) == y)
-            counts += torch.bincount(y * classes + logits.argmax(dim=1), minlength=classes * classes)
+                right.append(chosen == y)
+            counts += torch.bincount(y * classes + chosen, minlength=classes * classes)
     if shared:
         distributed.add_up(loss, counts)
     counts = counts.long().view(classes, classes)  # (true class, predicted class)

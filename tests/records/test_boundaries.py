@@ -105,6 +105,12 @@ def test_each_metric_is_read_where_it_stands(name):
     assert run.value(name) == pytest.approx(EXPECTED[name])
 
 
+def test_a_metric_is_known_by_its_name_alone():
+    assert metrics.named("val_acc") is METRICS["val_acc"]
+    assert metrics.named(lambda run: 1.0) is None
+    assert metrics.named("val_accuracy") is None
+
+
 def test_the_functions_that_make_metrics_read_what_they_are_told():
     run = make_run()
     run.history = [{"epoch": i, "val_acc": acc} for i, acc in enumerate((0.3, 0.5, 0.4), 1)]
