@@ -43,6 +43,15 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence], notes: Sequence[st
     return render("labkit.base", "table.html.jinja", head=head, rows=cells, notes=notes)
 
 
+def duration(minutes: float) -> str:
+    """Return a time as a table shows it.
+
+    >>> duration(12.3), duration(90)
+    ('12 min', '1.5 h')
+    """
+    return f"{minutes / 60:,.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
+
+
 class Table:
     """What gives a table its look: `print` shows it in columns, a notebook as HTML, both from `_table`."""
 

@@ -59,8 +59,9 @@ def counted() -> list[tuple[str, str, str, str, str]]:
 def claims_of(source: str):
     """Return a table, one row a claim of a source: what was measured, its verdict, and that corrected by Holm.
 
-    The claims of a source are tested together: of many, some hold by luck. "p" is that of the claim alone, "of all"
-    after the correction; the verdict is the corrected one where they differ. Introduced in lab 16.
+    The lab is given by its number. The claims of a source are tested together: of many, some hold by luck. "p" is that
+    of the claim alone, "of all" after the correction; the verdict is the corrected one where they differ. Introduced in
+    lab 16.
     """
     import pandas as pd
 
@@ -72,7 +73,7 @@ def claims_of(source: str):
     rows = []
     for (name, claim, alone), (p, verdict) in zip(decided, corrected(one for *_, one in decided), strict=True):
         says, measured, margin, shown, _ = claim.row(alone)
-        rows.append((name, says, measured, margin, shown, shown_p(p), alone.verdict, verdict))
+        rows.append((name[:2], says, measured, margin, shown, shown_p(p), alone.verdict, verdict))
     columns = ["lab", "claim", "measured", "margin", "p", "p of all", "alone", "verdict"]
     return pd.DataFrame(rows, columns=columns).set_index(["lab", "claim"])
 

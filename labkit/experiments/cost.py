@@ -16,6 +16,7 @@ from statistics import median
 
 from labkit.base.errors import LabkitError, unknown
 from labkit.base.files import records_dir, write_atomic
+from labkit.base.tables import duration
 from labkit.records.estimates import NOT_RUN, Ratio
 
 QUANTITIES = ("seconds_per_image", "memory", "joules_per_image")
@@ -202,8 +203,10 @@ def not_trained(lab: str, name: str, epochs: int) -> str:
     costs = [cost for cost in recorded(lab) if cost.name == name]
     if not costs:
         return "not run"
-    hours = median(cost.minutes_per_epoch for cost in costs) * epochs / 60
-    return f"not trained here: {hours:.1f} h a run, extrapolated"  # a table's cell cuts off what is longer than 50
+    minutes = median(cost.minutes_per_epoch for cost in costs) * epochs
+    return (
+        f"not trained here: {duration(minutes)} a run, extrapolated"  # a table's cell cuts off what is longer than 50
+    )
 
 
 def values(lab: str, name: str, quantity: str) -> list[float]:

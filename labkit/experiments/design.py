@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.base.errors import ConfigError, stoppable, unknown
 from labkit.base.files import records_dir
+from labkit.base.tables import duration
 from labkit.data.chosen import Images
 from labkit.experiments import cost
 from labkit.experiments.cost import Step
@@ -42,6 +43,9 @@ class Arm:
         fixed: which of "weights", "order" and "images" do not follow the seed, see `labkit.Run`.
         full_only: whether the quick budget leaves it out.
         same_as: the lab and the arm that keep its full records, where another lab trains the very same.
+
+    Raises:
+        ConfigError: an unknown draw in `fixed`.
     """
 
     name: str
@@ -55,6 +59,11 @@ class Arm:
     fixed: tuple[str, ...] = ()
     full_only: bool = False
     same_as: tuple[str, str] | None = None
+
+    def __post_init__(self):
+        for draw in self.fixed:
+            if draw not in ledger.DRAWS:
+                raise unknown("draw to hold fixed", draw, ledger.DRAWS)
 
     def recipe(self, base: Recipe) -> Recipe:
         """Return a budget's recipe as this arm changes it."""
@@ -105,6 +114,7 @@ class Figure:
         why_not: why it cannot be judged, which then is its verdict, such as "cannot be judged: other images".
         of: how it is read off the records of a budget, where it is about many runs together, such as the best of them;
             `arm` then says in words what it is about.
+        says: in words, where it is another reading of the figure that might explain it, such as "with dropout off".
     """
 
     section: str
@@ -114,12 +124,21 @@ class Figure:
     epoch: int | None = None
     why_not: str = ""
     of: Callable[[str], list[float]] | None = None
+    says: str = ""
 
     @property
     def label(self) -> str:
         """What tables call it."""
-        name = self.metric if isinstance(self.metric, str) else " ".join(self.key)
-        return name + (f" (epoch {self.epoch})" if self.epoch else "")
+        name = self.metric if isinstance(self.metric, str) and not self.says else self.key[-1]
+        return name + (f" (epoch {self.epoch})" if self.epoch else "") + (f" {self.says}" if self.says else "")
+
+    @property
+    def other(self) -> "Figure | None":
+        """The figure under the setting that may explain it, as the section names it under "explained"; None for none.
+
+        Such a setting is {says, metric, arm}: the metric and the arm where they are others.
+        """
+        return replace(self, **stated) if (stated := self._stated("explained")) and not self.says else None
 
     @property
     def value(self) -> float:
@@ -131,7 +150,7 @@ class Figure:
         return value
 
     def _stated(self, what: str) -> Any:
-        """Return what the section says of this quantity under "images" or "discussed"; None where it says nothing."""
+        """Return what the section says of this quantity under one of `reports.ABOUT_FIGURES`; None for none."""
         source, _, section = self.section.partition(".")
         stated = reports.reported(source, section).get(what, {})
         return next((stated[name] for name in (self.metric, *reversed(self.key)) if name in stated), None)
@@ -299,7 +318,8 @@ class Lab:
     def compare(self, source: str | None = None):
         """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
 
-        "one more run" is the 95 % prediction interval that the verdict comes from, see `labkit.claims.verdict`.
+        "one more run" is the 95 % prediction interval that the verdict comes from, see `labkit.claims.verdict`. Under a
+        figure that is not reproduced stands a setting that may explain it, where one is known, and whether it does.
 
         Args:
             source: only the figures of this source, such as "uchile"; default: all that the lab has.
@@ -309,26 +329,32 @@ class Lab:
         full, quick = self.recorded("full"), self.recorded("quick")
         rows = []
         for figure in self.reported_figures(source):
-            ours = self.values_of(figure, full)
-            yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
-            whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
-            judged = figure.judge(ours, full) if known else Verdict(self.why_not(figure.arm))
-            rows.append(
-                (
-                    figure.arm,
-                    figure.label,
-                    f"{figure.value:,.{reports.decimals(figure.value)}f}",
-                    _shown(ours, whole),
-                    _between(judged, figure.value),
-                    _shown(yours, whole),
-                    judged.says,
-                )
-            )
+            rows.append(self._compared(figure, full, quick))
+            if figure.other and rows[-1][-1].startswith(claims.NOT_REPRODUCED):
+                *row, says = self._compared(figure.other, full, quick)
+                explains = not says.startswith(claims.NOT_REPRODUCED)
+                rows.append((*row, "would explain it" if explains else says.replace(claims.NOT_REPRODUCED, "no")))
         recorded, quickly = (
             f"{whose} ({self.budget(name)[1].images})" for whose, name in (("recorded", "full"), ("yours", "quick"))
         )
         columns = ["arm", "figure", "reported", recorded, "one more run", quickly, "verdict"]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
+
+    def _compared(self, figure: Figure, full: list[Run], quick: list[Run]) -> tuple:
+        """Return a row of `compare`."""
+        ours = self.values_of(figure, full)
+        yours = figure.of("quick") if figure.of else _values(quick, figure.arm, figure.metric, None)
+        whole, known = isinstance(figure.value, int), ours or figure.why_not or figure.of
+        judged = figure.judge(ours, full) if known else Verdict(self.why_not(figure.arm))
+        return (
+            figure.arm,
+            figure.label,
+            f"{figure.value:,.{reports.decimals(figure.value)}f}",
+            _shown(ours, whole),
+            _between(judged, figure.value),
+            _shown(yours, whole),
+            judged.says,
+        )
 
     def values_of(self, figure: Figure, runs: list[Run]) -> list[float]:
         """Return what stands beside a figure: a number for each full run of its arm, or one of all runs together."""
@@ -418,8 +444,9 @@ class Lab:
             epochs = sorted({len(run.history) for run in full})
             runs = f"{len(full)} run{'s' if len(full) > 1 else ''} of {' or '.join(map(str, epochs))} epochs"
             minutes = sum(run.value("minutes") for run in full)
-            whole = f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes:.0f} min"
-            parts.append(f"Full: {runs} on {self.budget('full')[1].images}, {whole} of training on {full[0].device}")
+            parts.append(
+                f"Full: {runs} on {self.budget('full')[1].images}, {duration(minutes)} of training on {full[0].device}"
+            )
         else:
             parts.append("Full: not run")
         return ". ".join(parts) + "."

@@ -19,6 +19,7 @@ from labkit.records.statistics import LEVEL
 ABOUT = 0.05  # share that a round figure ("about 25,000") may be off
 EXPECTED = ("lower", "higher", "not higher", "equal")
 HOLDS, FAILS, UNCLEAR, NO_POWER = "holds", "does not hold", "unclear", "no power"
+NOT_REPRODUCED = "not reproduced"
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -60,14 +61,8 @@ def verdict(reported: float, values: list[float], *, drawn: float = 0.0, discuss
     >>> str(verdict(0.65, [0.651, 0.655, 0.653], discussed=0.01))
     'cannot tell: wider than the 0.01 discussed'
     """
-    if not values:
-        return Verdict(NOT_RUN)
-    if len(values) < 2:
-        return Verdict("cannot tell: one run has no spread")
-    if not all(math.isfinite(value) for value in values):
-        return Verdict("cannot tell: a run has no number")
-    if min(values) == max(values):
-        return Verdict("cannot tell: all runs are equal")
+    if why := estimates.why_not(lambda: statistics.prediction_interval(values), values):
+        return Verdict(why if why == NOT_RUN else f"cannot tell: {why}")
     low, high = statistics.prediction_interval(values, drawn=drawn)
     digits = decimals(reported)
     rounding = 0.5 * 10**-digits if digits else 1e-9  # a count is exact
@@ -104,7 +99,7 @@ def verdict_about(reported: float, values: list[float]) -> Verdict:
     share = summarise(values).mean / reported - 1
     if abs(share) <= ABOUT + 1e-9:
         return Verdict("reproduced: about the same")
-    return Verdict(f"not reproduced: ours is {abs(share):.0%} {'higher' if share > 0 else 'lower'}")
+    return Verdict(f"{NOT_REPRODUCED}: ours is {abs(share):.0%} {'higher' if share > 0 else 'lower'}")
 
 
 def _apart(reported: float, values: list[float]) -> str:
@@ -112,7 +107,7 @@ def _apart(reported: float, values: list[float]) -> str:
     mean = summarise(values).mean
     digits = decimals(reported) or (0 if float(mean).is_integer() else 1)  # a mean of counts need not be whole
     side = "higher" if mean > reported else "lower"
-    return f"not reproduced: ours is {abs(mean - reported):,.{digits}f} {side}"
+    return f"{NOT_REPRODUCED}: ours is {abs(mean - reported):,.{digits}f} {side}"
 
 
 # -- claims ------------------------------------------------------------------------------------------------------------

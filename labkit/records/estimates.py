@@ -5,11 +5,12 @@ and `why_not` where there is no interval. Not here: the statistics themselves (s
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from labkit.base.errors import ConfigError
+from labkit.base.tables import duration
 from labkit.records import statistics
 from labkit.records.ledger import Run
 from labkit.records.metrics import named
@@ -45,7 +46,10 @@ class Estimate(Protocol):
         ...
 
     def needed(self, margin: float) -> str:
-        """Say how many runs would show a difference as large as a margin; empty where that is not known."""
+        """Say how many runs would show a difference as large as a margin, and what those that are missing cost.
+
+        Empty where that is not known.
+        """
         ...
 
 
@@ -95,17 +99,20 @@ class Gap:
     Attributes:
         a, b: a number a run.
         better: "higher" or "lower" where one of them is better, else empty.
+        neutral: the value that stands for no difference.
+        minutes: what one more run of each arm takes; 0 where that is not known.
     """
 
     a: tuple[float, ...]
     b: tuple[float, ...]
     better: str = ""
     neutral: float = 0.0
+    minutes: float = field(default=0.0, compare=False)
 
     @property
     def why_not(self) -> str:
         """Why there is no interval; empty where there is one."""
-        return _why_not(lambda: statistics.welch(self.a, self.b), self.a, self.b)
+        return why_not(lambda: statistics.welch(self.a, self.b), self.a, self.b)
 
     @property
     def mean(self) -> float:
@@ -127,7 +134,8 @@ class Gap:
     def needed(self, margin: float) -> str:
         """Say how many runs an arm would show a difference as large as the margin."""
         sd = math.hypot(summarise(self.a).sd, summarise(self.b).sd) / math.sqrt(2)
-        return f"{max(statistics.runs_needed(margin, sd), len(self.a) + 1):,} runs an arm"
+        needed = max(statistics.runs_needed(margin, sd), len(self.a) + 1)
+        return f"{needed:,} runs an arm" + _price((needed - len(self.a)) * self.minutes)
 
     @property
     def seen(self) -> str:
@@ -150,6 +158,7 @@ class Mean:
         pairs: how far the two runs of a pair rise and fall together, where the values are differences.
         what: what is counted.
         signed: whether it is shown with its sign, as a difference is.
+        minutes: as in `Gap`.
     """
 
     values: tuple[float, ...]
@@ -158,11 +167,12 @@ class Mean:
     pairs: float | None = None
     what: str = "runs"
     signed: bool = True
+    minutes: float = field(default=0.0, compare=False)
 
     @property
     def why_not(self) -> str:
         """Why there is no interval; empty where there is one."""
-        return _why_not(lambda: statistics.mean_interval(self.values), self.values)
+        return why_not(lambda: statistics.mean_interval(self.values), self.values)
 
     @property
     def mean(self) -> float:
@@ -184,7 +194,8 @@ class Mean:
     def needed(self, margin: float) -> str:
         """Say how many runs would show a difference as large as the margin."""
         sd = summarise(self.values).sd / math.sqrt(2)  # the mean of one sample has half the variance of a difference
-        return f"{max(statistics.runs_needed(margin, sd), len(self.values) + 1):,} {self.what}"
+        needed = max(statistics.runs_needed(margin, sd), len(self.values) + 1)
+        return f"{needed:,} {self.what}" + _price((needed - len(self.values)) * self.minutes)
 
     @property
     def seen(self) -> str:
@@ -313,8 +324,9 @@ def difference(runs: list[Run], metric: str | Callable[[Run], float], arm: str, 
     seeds = [seed for seed in one if seed in other and _drew(one[seed]) and _drew(one[seed]) == _drew(other[seed])]
     pairs = [(one[seed].value(metric), other[seed].value(metric)) for seed in seeds]
     if len(pairs) == len(a) == len(b) and (r := _together(pairs)) is not None:
-        return Mean(tuple(x - y for x, y in pairs), better=better, pairs=r, what="pairs")
-    return Gap(a, b, better)
+        values = tuple(x - y for x, y in pairs)
+        return Mean(values, better=better, pairs=r, what="pairs", minutes=_minutes(one, other))
+    return Gap(a, b, better, minutes=_minutes(one, other))
 
 
 def setting_by_setting(runs: list[Run], metric: str | Callable[[Run], float], arm: str, against: str) -> Mean:
@@ -330,11 +342,12 @@ def setting_by_setting(runs: list[Run], metric: str | Callable[[Run], float], ar
 
 def of_arm(runs: list[Run], metric: str | Callable[[Run], float], arm: str, neutral: float = 0.0) -> Exact | Mean:
     """Return the mean of a metric over the finished runs of an arm, by seed."""
-    values = tuple(run.value(metric) for run in _by_seed(runs, arm).values())
+    mine = _by_seed(runs, arm)
+    values = tuple(run.value(metric) for run in mine.values())
     about = named(metric)
     if about and about.exact and values:
         return Exact(summarise(values).mean, neutral, signed=False)
-    return Mean(values, neutral, signed=False)
+    return Mean(values, neutral, signed=False, minutes=_minutes(mine))
 
 
 def share_of(runs: list[Run], is_so: Callable[[Run], bool], arm: str) -> Share:
@@ -346,6 +359,15 @@ def share_of(runs: list[Run], is_so: Callable[[Run], bool], arm: str) -> Share:
 def _by_seed(runs: list[Run], arm: str) -> dict[int, Run]:
     mine = [run for run in runs if run.finished and run.arm == arm]
     return {run.seed: run for run in sorted(mine, key=lambda run: run.seed)}
+
+
+def _minutes(*arms: dict[int, Run]) -> float:
+    """Return what one more run of each arm takes, as its recorded ones did."""
+    return sum(summarise([run.value("minutes") for run in arm.values()]).mean for arm in arms if arm)
+
+
+def _price(minutes: float) -> str:
+    return f" ({duration(minutes)} more)" if minutes else ""
 
 
 def _drew(run: Run) -> tuple:
@@ -371,8 +393,15 @@ def _score_p(successes: int, n: int, limit: float) -> float:
     return float(proportions_ztest(successes, n, limit, alternative="larger", prop_var=variance)[1])
 
 
-def _why_not(interval: Callable, *sides: tuple[float, ...]) -> str:
-    """Return why some runs have no interval, in few words; the sentence of statistics.py is for those who call it."""
+def why_not(interval: Callable, *sides: Sequence[float]) -> str:
+    """Return why some runs have no interval, in few words; empty where they have one.
+
+    The sentence of statistics.py is for those who call it. Introduced in lab 16.
+
+    Args:
+        interval: what fails with a ConfigError where there is none.
+        sides: the numbers of the runs, arm by arm.
+    """
     if not all(sides):
         return NOT_RUN
     if any(len(side) < 2 for side in sides):

@@ -33,6 +33,9 @@ def test_parameters_and_fields_are_those_on_the_page():
 
 def test_every_reported_figure_has_a_verdict():
     table = LAB.compare()
+    other = table.index.get_level_values("figure").str.endswith("with dropout off")
+    assert table[other]["verdict"].to_list() == ["would explain it"] * 4 + ["no: ours is 0.17 higher"]
+    table = table[~other]
     assert len(table) == 12
     assert table["verdict"].str.match("reproduced|not reproduced: ours is|cannot tell: ").all()
     assert table.iloc[:, 1].str.endswith("(5)").all()

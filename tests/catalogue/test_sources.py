@@ -22,12 +22,13 @@ SECTIONS = {
 def test_every_figure_of_the_first_source_has_a_row():
     table = sources.compare_source("uchile")
     reported = reports.reported("uchile")
+    read_otherwise = table.index.get_level_values("figure").str.endswith("with dropout off")
     for section, lab in SECTIONS.items():
         if section == "vgg_d":
             continue
         for arm, figures in reported[section].items():
             if isinstance(figures, dict) and arm not in reports.ABOUT_FIGURES:
-                rows = table.sort_index().loc[(lab, arm)]
+                rows = table[~read_otherwise].sort_index().loc[(lab, arm)]
                 assert len(rows) == len(set(figures) - {"epochs"})
                 for figure, value in figures.items():
                     if figure != "epochs":
@@ -35,7 +36,14 @@ def test_every_figure_of_the_first_source_has_a_row():
                         assert float(row.reported.replace(",", "")) == value
     assert set(SECTIONS) == {name for name, value in reported.items() if isinstance(value, dict)}
     kinds = table["verdict"].str.partition(":")[0].value_counts().to_dict()
-    assert kinds == {"not reproduced": 19, "wrong": 17, "cannot tell": 12, "reproduced": 7}
+    assert kinds == {
+        "not reproduced": 19,
+        "wrong": 17,
+        "cannot tell": 12,
+        "reproduced": 7,
+        "would explain it": 6,
+        "no": 2,
+    }
 
 
 def test_the_hand_count_is_judged_line_by_line():
@@ -52,7 +60,7 @@ def test_the_hand_count_is_judged_line_by_line():
 def test_every_claim_of_the_first_source_is_decided():
     claims = sources.claims_of("uchile")
     labs = set(claims.index.get_level_values("lab"))
-    said = {SECTIONS[n] for n, v in reports.reported("uchile").items() if isinstance(v, dict) and "claim" in v}
+    said = {SECTIONS[n][:2] for n, v in reports.reported("uchile").items() if isinstance(v, dict) and "claim" in v}
     assert labs == said
     assert claims["alone"].value_counts().to_dict() == {"holds": 6, "does not hold": 1, "unclear": 1}
     assert claims["verdict"].value_counts().to_dict() == {"holds": 4, "does not hold": 1, "unclear": 3}  # Holm's

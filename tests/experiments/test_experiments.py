@@ -17,6 +17,7 @@ from labkit.data.chosen import Images
 from labkit.data.images import Splits
 from labkit.experiments import design, execute
 from labkit.experiments.cost import QUANTITIES, CostRatio
+from labkit.experiments.design import Arm
 from labkit.experiments.execute import Settings, same_training
 from labkit.models import build
 from labkit.records import ledger, reports
@@ -109,7 +110,13 @@ def test_what_is_said_of_figures_speaks_of_figures():
             read = {name for f in entry.reported_figures() if f.section == section for name in (f.metric, *f.key)}
             for table in reports.ABOUT_FIGURES:
                 assert set(said.get(table, {})) <= read, section
-                assert all(value > 0 for value in said.get(table, {}).values())
+            assert all(value > 0 for table in ("discussed", "images") for value in said.get(table, {}).values())
+            arms = {arm.name for arm in entry.arms}
+            for name, other in said.get("explained", {}).items():
+                assert other.keys() - {"says"} <= {"metric", "arm"}, name
+                assert other["says"], name
+                assert other.get("metric", name) in METRICS, name
+                assert other.get("arm", entry.arms[0].name) in arms, name
 
 
 def test_every_figure_is_one_of_its_source_and_can_be_read_off_a_run():
@@ -422,10 +429,27 @@ def test_figures_that_stand_alone_are_compared_as_counts_or_to_their_last_digit(
     }
     said = table["verdict"].to_dict()
     assert said.pop("params") == "exact"
-    assert said.pop("best_epoch (epoch 10)") == said.pop("best_epoch") == "cannot tell: all runs are equal"
+    assert said.pop("best_epoch (epoch 10)") == said.pop("best_epoch") == "cannot tell: all runs are equal: no interval"
     assert said.pop("errors_of_10000") == "cannot tell: wider than the 16 discussed"
     assert set(said.values()) == {"cannot tell: wider than the 0.0016 discussed"}
     assert entry.compare("uchile").empty
+
+
+def test_a_setting_that_may_explain_a_figure_stands_under_it_where_the_figure_is_not_reproduced():
+    table = lab("03-dropout").compare().loc["p=0.5"]
+    said = table["verdict"].to_dict()
+    assert said["train_acc"] == "not reproduced: ours is 0.14 lower"
+    assert said["train_acc with dropout off"] == "would explain it"
+    assert table.loc["train_acc with dropout off", "reported"] == "0.78"
+    assert not [name for name in said if name.startswith("val_") and "dropout" in name]
+    said = lab("03-dropout").compare().loc["p=0.0"]["verdict"].to_dict()
+    assert said["train_loss with dropout off"] == "no: ours is 0.19 higher"
+    assert "train_acc with dropout off" not in said, "there is nothing to explain"
+
+
+def test_a_draw_that_there_is_not_cannot_be_held_fixed():
+    with pytest.raises(ConfigError, match=r"There is no draw to hold fixed 'weigths'. Did you mean 'weights'\?"):
+        Arm("a", "cnn", {}, fixed=("weigths",))
 
 
 COMMAND = [sys.executable, "-u", "-m", "labkit", "run", "03-dropout", "--arm", "p=0.0"]

@@ -35,9 +35,9 @@ def test_a_figure_drawn_from_the_same_runs_is_reproduced_95_times_in_100():
     ("figure", "values", "says"),
     [
         (0.5, [], "not run"),
-        (0.5, [0.5], "cannot tell: one run has no spread"),
-        (14, [14, 14, 14], "cannot tell: all runs are equal"),
-        (14, [15, 15, 15], "cannot tell: all runs are equal"),
+        (0.5, [0.5], "cannot tell: one run has no interval"),
+        (14, [14, 14, 14], "cannot tell: all runs are equal: no interval"),
+        (14, [15, 15, 15], "cannot tell: all runs are equal: no interval"),
         (0.5, [0.5, float("nan")], "cannot tell: a run has no number"),
         (0.9, [0.5, 0.51, 0.49], "not reproduced: ours is 0.40 lower"),
         (106, [100, 111, 105], "reproduced"),

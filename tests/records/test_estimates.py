@@ -222,6 +222,23 @@ def test_how_many_runs_would_decide_is_more_than_there_are():
     assert Ratio((1.0, 2.0, 4.0)).needed(0.1).endswith("measurements")
 
 
+def test_what_the_missing_runs_cost_is_that_of_the_recorded_ones():
+    """17 an arm, 3 of them there: 14 of 5 minutes in one arm and of 7 in the other."""
+    values = (0.1, 0.2, 0.3)
+    runs = [run for arm in ("a", "b") for run in runs_of(arm, values)]
+    for run in runs:
+        run.history = [row | {"seconds": 30.0 if run.arm == "a" else 42.0} for row in run.history for _ in range(5)]
+    found = difference(runs, "val_acc", "a", "b")
+    assert found.needed(0.1) == "17 runs an arm (2.8 h more)"
+    assert of_arm(runs, "val_acc", "a").needed(0.1) == "9 runs (30 min more)"
+    drawn = [replace(run, data=run.data | {"draw_split": True}) for run in runs]
+    for run in drawn:  # as high in both arms but for a little, so that they are pairs
+        run.history[-1]["val_acc"] += 0.001 * run.seed**2 * (run.arm == "a")
+    found = difference(drawn, "val_acc", "a", "b")
+    assert found.what == "pairs"
+    assert found.needed(1.0) == "4 pairs (12 min more)"
+
+
 def test_from_a_thousand_on_there_are_no_decimals():
     assert str(Gap((2000.0,), (500.0,))) == "+1,500 (n = 1: no interval)"
     assert str(Gap((999.9,), (0.0,))) == "+999.900 (n = 1: no interval)"
