@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 import pytest
+import torch
 from torch import nn
 
 from labkit.arithmetic.auditing import audit
@@ -97,3 +98,40 @@ def test_a_slip_is_named(written, slip):
 def test_zeros_are_lost_on_either_side():
     found = audit([("FC-10", "(9+1)*10", 10)], 10, [Conv(10, 1)], input_size=1, in_channels=9)
     assert "100, the line says 10 (1 zero at the end lost or added)" in found.of("arithmetic")[0].says
+
+
+class Parts(nn.Module):
+    """What labkit takes for a chain: parts with the names that torchvision gives them."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+
+def test_features_and_a_classifier_are_a_chain_with_a_flatten_between():
+    conv, linear = nn.Sequential(nn.Conv2d(3, 4, 3)), nn.Sequential(nn.Linear(144, 2))
+    traced = trace(Parts(features=conv, classifier=linear), 8)
+    assert [row.name for row in traced.rows] == ["features.0", "flatten", "classifier.0"]
+    assert traced.out_shape == (2,)
+    flattens = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
+    traced = trace(Parts(features=conv, classifier=flattens), 8)
+    assert [row.name for row in traced.rows] == ["features.0", "classifier.0", "classifier.1"]
+    traced = trace(Parts(features=conv, avgpool=nn.AdaptiveAvgPool2d(2), classifier=nn.Linear(16, 2)), 8)
+    assert [row.name for row in traced.rows] == ["features.0", "avgpool", "flatten", "classifier"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"features": nn.Conv2d(3, 4, 3), "other": nn.ReLU()},
+        {"classifier": nn.Linear(2, 2)},
+        {"features": nn.Conv2d(3, 4, 3), "scale": nn.Parameter(torch.ones(1))},
+    ],
+)
+def test_other_parts_are_no_chain(parts):
+    said = "is not a plain chain of layers that labkit knows, so its order cannot be read off. Use labkit.summary"
+    with pytest.raises(ConfigError, match=rf"^The model \(Parts\) {said}"):
+        trace(Parts(**parts), 8)
+    with pytest.raises(ConfigError, match=rf"^0 \(Parts\) {said}"):
+        trace(nn.Sequential(Parts(**parts)), 8)

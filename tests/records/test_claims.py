@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from labkit.base.errors import ConfigError
 from labkit.records.claims import (
@@ -17,7 +18,7 @@ from labkit.records.claims import (
     verdict_about,
     verdict_exact,
 )
-from labkit.records.estimates import Gap, Mean, Ratio
+from labkit.records.estimates import Exact, Gap, Mean, Ratio
 from labkit.records.statistics import binomial_sd, holm, prediction_interval
 from tests.making import make_run
 
@@ -183,6 +184,37 @@ def test_an_interval_wider_than_twice_the_margin_has_no_power():
     assert decide("higher", around(0.01, half=0.0101), 0.01) == "no power: 7 runs would decide"
     assert decide("equal", around(0.0, half=0.1), 0.01).startswith("no power: ")
     assert decide("higher", around(0.5, half=0.1), 0.01) == "holds"  # wide, and still above
+
+
+@pytest.mark.parametrize("centre", [-0.105, -0.095, 0.0, 0.08, 0.095, 0.105])
+def test_the_p_of_a_claim_is_that_of_students_test_at_its_margin(centre):
+    """Two-sided where the claim has a direction: below 0.05 exactly where the 95 % interval leaves the margin out."""
+    found = around(centre)
+
+    def two_sided(limit: float) -> float:
+        return float(stats.ttest_1samp(found.values, limit).pvalue)
+
+    def p_of(expect: str) -> float:
+        p = Claim("", "", Given(found), expect, 0.1, "A reason.").decide([]).p
+        assert p is not None
+        return p
+
+    assert p_of("higher") == p_of("not higher") == pytest.approx(two_sided(0.1))
+    assert p_of("lower") == pytest.approx(two_sided(-0.1))
+    one_sided = two_sided(0.1 if centre > 0 else -0.1) / 2  # "equal" takes the worse of two tests, each at 0.05
+    assert p_of("equal") == pytest.approx(one_sided if abs(centre) < 0.1 else min(2 * one_sided, 1 - one_sided))
+
+
+def test_a_count_needs_no_test():
+    for found, says in ((Exact(3.0), "holds"), (Exact(-3.0), "does not hold")):
+        decision = Claim("", "", Given(found), "higher", 1.0, "A reason.").decide([])
+        assert (decision.verdict, decision.p) == (says, None)
+
+
+def test_what_is_too_wide_to_tell_shows_its_interval_all_the_same():
+    found = verdict(0.65, [0.651, 0.655, 0.653], discussed=0.01)
+    low, high = prediction_interval([0.651, 0.655, 0.653])
+    assert (found.low, found.high) == pytest.approx((low - 0.005, high + 0.005))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from labkit.records.claims import Value
 from labkit.records.estimates import (
     NOT_RUN,
     Exact,
@@ -173,10 +174,13 @@ def test_a_count_has_no_spread_and_no_number_of_runs():
     assert (found.interval(), found.seen, found.needed(1)) == ((-3.0, -3.0), "lower", "")
     assert (found.above(-4), found.above(-3), found.below(-3), found.below(-2)) == (0, 1, 1, 0)
     assert str(of_arm(made, "params", "a")) == "10 (exact)"
+    assert of_arm(made, "params", "a", neutral=9) == Exact(10.0, 9, signed=False)
 
 
 def test_a_mean_beside_a_value_is_shown_without_a_sign():
     found = of_arm(runs_of("a", A), "val_acc", "a", neutral=0.5)
+    assert found.neutral == 0.5
+    assert Value("val_acc", "a", than=0.5).estimate(runs_of("a", A)) == found
     assert str(found) == "0.710 [0.685, 0.735] (n = 3)"
     assert found.interval() == mean_interval(A)
     assert found.above(0.69) == pytest.approx(above(A, [0.0] * 3, 0.69, pairs=True))
@@ -241,4 +245,5 @@ def test_what_the_missing_runs_cost_is_that_of_the_recorded_ones():
 
 def test_from_a_thousand_on_there_are_no_decimals():
     assert str(Gap((2000.0,), (500.0,))) == "+1,500 (n = 1: no interval)"
+    assert str(Gap((1000.0,), (0.0,))) == "+1,000 (n = 1: no interval)"
     assert str(Gap((999.9,), (0.0,))) == "+999.900 (n = 1: no interval)"

@@ -17,6 +17,10 @@ from tests.making import make_run
 numbers = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 
 
+def test_one_run_has_no_spread():
+    assert (summarise([0.5]).mean, summarise([0.5]).sd, summarise([0.5]).n) == (0.5, 0.0, 1)
+
+
 @given(numbers)
 def test_summary_is_numpys(values):
     found = summarise(values)

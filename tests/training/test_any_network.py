@@ -11,8 +11,10 @@ from labkit.analysis.predictions import predict
 from labkit.base.errors import ConfigError
 from labkit.data.augment import Flip
 from labkit.data.images import Batches, ImageSet
+from labkit.training.guards import check_batches, check_fit
 from labkit.training.recipe import Recipe
 from labkit.training.scoring import eval_batches, score
+from tests.making import make_set
 
 CLASSES = ("cat", "dog", "owl")
 RECIPE = Recipe(epochs=2, batch_size=8, optimizer="sgd", lr=0.05)
@@ -204,6 +206,65 @@ def test_every_network_of_the_library_trains_on_a_last_batch_of_one_or_says_what
         fit(net, data, None, Recipe(epochs=1, batch_size=advice, lr=1e-4))
 
 
+def test_a_batch_is_shared_by_the_processes_and_each_share_needs_two(monkeypatch):
+    monkeypatch.setattr("labkit.training.guards.distributed.size", lambda: 2)
+    net, X = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.BatchNorm1d(4)), torch.zeros(1, 3, 8, 8)
+    for count, batch_size, words in (
+        (3, 4, "3 images are too few: the norms of this network need 4."),
+        (
+            11,
+            4,
+            "11 images in batches of 4 leave a last batch of 3 images for 2 processes, and the normalisation of this "
+            "network needs two in each. Use batch_size=6.",
+        ),
+        (
+            9,
+            4,
+            "9 images in batches of 4 leave a last batch of one image, and the normalisation of this network needs "
+            "two in each. Use batch_size=5.",
+        ),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            check_batches(net, X, count, batch_size)
+        assert str(refused.value) == words
+    check_batches(net, X, 12, 4)
+    check_batches(net, X, 4, 4)
+
+
+def test_the_batch_size_that_is_advised_may_be_that_of_all_images():
+    net, X = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.BatchNorm1d(4)), torch.zeros(1, 3, 8, 8)
+    with pytest.raises(ConfigError, match=r"3 images in batches of 2 .* Use batch_size=3\.$"):
+        check_batches(net, X, 3, 2)
+
+
+def test_two_classes_and_a_body_with_its_own_rate_are_fine():
+    net = nn.Sequential(nn.Flatten())
+    net.output = nn.Linear(192, 2)
+    check_fit(net, make_set(classes=2), None, Recipe(body_lr=0.1))
+
+
+class Fails(nn.Module):
+    def __init__(self, *said):
+        super().__init__()
+        self.layer, self.said = nn.Linear(1, 1), said
+
+    def forward(self, x):
+        raise RuntimeError(*self.said)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [(("No way.",), "No way"), ((), "RuntimeError"), (("First.\nSecond.",), "First")]
+)
+def test_what_a_network_says_is_told_in_one_sentence(said, words):
+    train = ImageSet("made", "train", torch.zeros(4, 3, 8, 6, dtype=torch.uint8), [0, 1, 0, 1], ("a", "b"))
+    with pytest.raises(ConfigError) as refused:
+        check_fit(Fails(*said), train, None, Recipe())
+    assert str(refused.value) == (
+        f"The network cannot take images of (3, 8, 6) (channels, height, width): {words}. "
+        "Build it with in_channels=3, image_size=8."
+    )
+
+
 # --- what comes out ---------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +286,7 @@ class Returns(nn.Module):
         (lambda out: out.detach().numpy(), "a ndarray"),
         (lambda out: None, "a NoneType"),
         (lambda out: out[:, 0], r"gives \(2,\) for 2 images"),
+        (lambda out: out[:, :, None], r"gives \(2, 3, 1\).*logits.flatten\(1\)"),
         (lambda out: out[:, :, None, None], r"gives \(2, 3, 1, 1\).*logits.flatten\(1\)"),
         (lambda out: out[:1], r"gives \(1, 3\) for 2 images"),
         (lambda out: out[:, :2], "gives 2 logits an image and there are 3 classes"),

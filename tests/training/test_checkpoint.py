@@ -57,6 +57,28 @@ def test_what_is_damaged_is_named_with_what_it_met(tmp_path, write, kind):
     )
 
 
+def test_another_sum_is_what_a_damaged_checkpoint_is_known_by(tmp_path):
+    torch.save({"seed": 3, "sum": "0" * 64}, tmp_path / "c.pt")
+    with pytest.raises(TrainingError) as told:
+        read_checkpoint(tmp_path / "c.pt")
+    assert str(told.value.__cause__) == "its contents do not give its sum"
+
+
+def test_a_folder_or_a_file_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    after = "Nothing in it was changed; the same call goes on once it can be."
+    with pytest.raises(TrainingError) as told:
+        read_checkpoint(tmp_path)
+    assert str(told.value) == f"{tmp_path} is a folder, and a checkpoint is a file. {after}"
+
+    def none_left(path):
+        raise MemoryError
+
+    monkeypatch.setattr(Path, "read_bytes", none_left)
+    with pytest.raises(TrainingError) as told:
+        read_checkpoint(tmp_path / "c.pt")
+    assert str(told.value) == f"{tmp_path / 'c.pt'} cannot be read: there is not enough memory. {after}"
+
+
 def test_a_lack_of_memory_is_no_damage(tmp_path, monkeypatch):
     path = tmp_path / "c.pt"
     torch.save({"seed": 3}, path)

@@ -142,3 +142,31 @@ def test_a_torch_without_muon_is_told(monkeypatch):
     monkeypatch.delattr(torch.optim, "Muon", raising=False)
     with pytest.raises(ConfigError, match=r"Muon needs torch 2.9 or newer, this is .*\. Use adamw"):
         make_optimizer(make_model(), Recipe(optimizer="muon"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "more"),
+    [
+        ("sgd", torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "fused": True}),
+        ("adam", torch.optim.Adam, {"fused": True}),
+        ("adamw", torch.optim.AdamW, {"fused": True}),
+        ("rmsprop", torch.optim.RMSprop, {"alpha": 0.9, "eps": 1e-7}),
+    ],
+)
+def test_an_optimizer_has_the_settings_of_its_recipe(name, kind, more):
+    momentum = {"momentum": 0.9, "nesterov": True} if name == "sgd" else {}
+    made = make_optimizer(make_model(), Recipe(optimizer=name, lr=0.07, weight_decay=0.03, **momentum))
+    assert isinstance(made, kind)
+    (group,) = made.param_groups
+    assert {key: group[key] for key in more} == more
+    assert (group["lr"], group["weight_decay"]) == (0.07, 0.03)
+    assert len(group["params"]) == len(list(make_model().parameters()))
+
+
+def test_the_body_may_have_a_rate_of_its_own():
+    net = nn.Sequential()
+    net.body, net.output, net.outputs = nn.Linear(2, 3), nn.Linear(3, 2), nn.Linear(1, 1)
+    head, body = make_optimizer(net, Recipe(lr=0.1, body_lr=0.01)).param_groups
+    assert (head["lr"], body["lr"]) == (0.1, 0.01)
+    assert list(map(id, head["params"])) == list(map(id, net.output.parameters()))
+    assert list(map(id, body["params"])) == [id(p) for part in (net.body, net.outputs) for p in part.parameters()]

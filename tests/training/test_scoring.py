@@ -89,6 +89,17 @@ def test_one_image_has_no_spread_of_losses():
     assert found["right"] in ("00", "80")
 
 
+def test_two_images_have_a_spread_of_losses():
+    found = score(make_model(), Batches(make_set(2, size=12), 20), details=True)
+    assert found["loss_sd"] > 0
+
+
+@pytest.mark.parametrize(("size", "images"), [(32, 500), (64, 488), (224, 39), (1000, 2), (1415, 1)])
+def test_large_images_come_in_small_batches(size, images):
+    data = make_set(1, channels=1, size=size, classes=1)
+    assert eval_batches(data, data.mean_std).batch_size == images
+
+
 def test_one_process_has_the_whole_share():
     assert score(Known(), numbered(2), shared=True) == score(Known(), numbered(2))
 

@@ -6,21 +6,22 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from inspect import signature
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.base.errors import ConfigError, TrainingError
+from labkit.base.errors import ConfigError, DivergedError, TrainingError
 from labkit.data.augment import Crop, Cutout, Flip, Normalize, Rotate
 from labkit.data.images import Batches
 from labkit.experiments.execute import describe_device
 from labkit.models import build
-from labkit.training.checkpoint import read_checkpoint
+from labkit.training.checkpoint import State, read_checkpoint
 from labkit.training.device import pick_precision
 from labkit.training.history import History
-from labkit.training.loop import fit
+from labkit.training.loop import fit, train_epoch
 from labkit.training.optimizers import make_optimizer
 from labkit.training.recipe import Recipe
 from labkit.training.schedules import make_schedule
@@ -415,3 +416,101 @@ def test_killed_and_resumed_ends_in_the_same_weights(tmp_path):
     whole.communicate()
     a, b = (torch.load(tmp_path / f"{name}-weights.pt", weights_only=True) for name in "ab")
     assert torch.equal(a, b)
+
+
+def one_epoch(model=None, progress=False, **recipe):
+    """Train one epoch on 50 images, and return its row with what it trained."""
+    model, data = model or make_model(), make_set(50, size=12)
+    state = State(model, Recipe(epochs=3, batch_size=20, **recipe), 0, 3)
+    return train_epoch(state, Batches(data, 20, shuffle=True), progress), state
+
+
+def test_the_row_of_an_epoch_says_how_long_it_took():
+    began = time.perf_counter()
+    row, _ = one_epoch()
+    took = time.perf_counter() - began
+    assert 0 < row["seconds"] <= took
+    assert row["images_per_second"] * row["seconds"] == pytest.approx(50)
+    assert (row["epoch"], row["lr"]) == (1, 1e-3)
+    assert list(row) == ["epoch", "train_loss", "train_acc", "lr", "seconds", "images_per_second"]
+
+
+def test_an_epoch_puts_a_network_that_was_judged_back_into_training():
+    model = make_model().eval()
+    one_epoch(model)
+    assert all(part.training for part in model.modules())
+    model.features.eval()
+    one_epoch(model)
+    assert not model.features.training, "what is frozen stays so"
+
+
+class Bar:
+    """A bar that is redrawn at every step, and keeps what it was told."""
+
+    def __init__(self):
+        self.shown, self.counted = [], []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def update(self, count):
+        self.counted.append(count)
+        return True
+
+    def set_postfix(self, **values):
+        self.shown.append(values)
+
+
+def test_the_bar_of_an_epoch_counts_images_and_shows_their_mean(monkeypatch):
+    bar, asked = Bar(), []
+
+    def made(*arguments):
+        asked.append(arguments)
+        return bar
+
+    monkeypatch.setattr("labkit.training.loop.progress_bar", made)
+    row, _ = one_epoch(progress=True)
+    assert asked == [("epoch 1/3", 50, True)]
+    assert bar.counted == [20, 20, 10]
+    assert bar.shown[-1] == {"loss": f"{row['train_loss']:.3f}", "acc": f"{row['train_acc']:.3f}"}
+    assert len(bar.shown) == 3
+
+
+def test_a_loss_that_is_no_number_ends_an_epoch_where_the_bar_is_redrawn(monkeypatch):
+    monkeypatch.setattr("labkit.training.loop.progress_bar", lambda *arguments: Bar())
+    with pytest.raises(DivergedError, match=r"The loss is (nan|inf) at epoch 1, step [12]\."):
+        one_epoch(optimizer="sgd", lr=1e30)
+
+
+def test_fit_takes_the_device_and_the_bar_that_it_is_told_to(monkeypatch):
+    asked = []
+
+    def picked(device):
+        asked.append(device)
+        return torch.device("cpu")
+
+    def made(*arguments):
+        asked.append(arguments)
+        return Bar()
+
+    monkeypatch.setattr("labkit.training.loop.pick_device", picked)
+    monkeypatch.setattr("labkit.training.loop.progress_bar", made)
+    fit(make_model(), make_set(50, size=12), None, Recipe(epochs=1), device="mps", progress=None)
+    assert asked == ["mps", ("epoch 1/1", 50, None)]
+    assert signature(fit).parameters["progress"].default is True
+    assert signature(train_epoch).parameters["progress"].default is False
+
+
+def test_what_a_network_brings_is_what_images_are_normalised_with():
+    """Else by the mean and sd of the training images, in training as in validation."""
+    data, seen = make_set(40, size=12), []
+    model = make_model()
+    model.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    model.mean_std = torch.full((3,), 0.5), torch.full((3,), 0.25)
+    fit(model, data, data, Recipe(epochs=1, batch_size=40), device="cpu", progress=False)
+    ours = (data.images.float() / 255 - 0.5) / 0.25
+    assert seen[-1] == pytest.approx(ours, abs=1e-5)
+    assert seen[-2].sort(dim=0).values == pytest.approx(ours.sort(dim=0).values, abs=1e-5)  # shuffled
