@@ -108,6 +108,11 @@ class Parts(nn.Module):
         for name, part in parts.items():
             setattr(self, name, part)
 
+    def forward(self, x):
+        for name, part in self.named_children():
+            x = part(x.flatten(1) if name == "classifier" else x)
+        return x
+
 
 def test_features_and_a_classifier_are_a_chain_with_a_flatten_between():
     conv, linear = nn.Sequential(nn.Conv2d(3, 4, 3)), nn.Sequential(nn.Linear(144, 2))
