@@ -1,12 +1,14 @@
 """For `make mutants` alone: the tests of a mutant are found in a moment, and the quickest run first.
 
 mutmut names each test that touches a function, hundreds of them, in no order. Looking them up one by one takes longer
-than running them, and most mutants are noticed by one of the quick tests. Not here: which tests (pyproject.toml).
+than running them, and most mutants are noticed by one of the quick tests of their own package.
+Not here: which tests (pyproject.toml).
 """
 
 import doctest
 import gc
 import json
+import os
 import re
 from pathlib import Path
 
@@ -37,10 +39,12 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep those that were named, the quickest first, without the long ones."""
+    """Keep those that were named, those of the mutant's own package first, the quickest of them first; no long ones."""
     if config.named:
         items[:] = [item for item in items if item.nodeid in config.named]
     if config.named and STATS.is_file():
         seconds = json.loads(STATS.read_text())["duration_by_test"]
-        items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
+        package = os.environ.get("MUTANT_UNDER_TEST", "").split(".")[1:2]  # of labkit.records.claims.x_verdict
+        own = f"tests/{package[0]}/" if package else "tests/"
+        items.sort(key=lambda item: (not item.nodeid.startswith(own), seconds.get(item.nodeid, 0.0)))
         items[:] = [item for item in items if seconds.get(item.nodeid, 0.0) < LONG] or items
