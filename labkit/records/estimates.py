@@ -367,7 +367,7 @@ def _minutes(*arms: dict[int, Run]) -> float:
 
 
 def _price(minutes: float) -> str:
-    return f" ({duration(minutes)} more)" if minutes else ""
+    return f" ({duration(minutes)})" if minutes else ""
 
 
 def _drew(run: Run) -> tuple:

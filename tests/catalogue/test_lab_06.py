@@ -45,5 +45,5 @@ def test_every_claim_of_both_sources_is_decided():
         "Rotation makes it worse": "unclear",
         "Perspective makes it worse": "does not hold",
         "Colour noise makes it worse": "does not hold",
-        "The four together make it worse": "no power: 9 runs an arm (1.9 h more) would decide",
+        "The four together make it worse": "no power: 9 runs an arm (1.9 h) would decide",
     }

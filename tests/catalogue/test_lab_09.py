@@ -31,6 +31,6 @@ def test_every_figure_and_claim_of_the_source_is_decided():
     assert table["verdict"].str.match("exact|reproduced|cannot tell: ").all()
     assert LAB.verdicts()["verdict"].to_dict() == {
         "cat-dog, horse-deer and automobile-truck are confused most (in most runs two of the three worst pairs)": "no power",
-        "Augmentation helps: higher validation accuracy": "no power: 29 runs an arm (29.3 h more) would decide",
-        "Another learning rate helps: higher validation accuracy": "no power: 4 runs an arm (1.3 h more) would decide",
+        "Augmentation helps: higher validation accuracy": "no power: 29 runs an arm (29.3 h) would decide",
+        "Another learning rate helps: higher validation accuracy": "no power: 4 runs an arm (1.3 h) would decide",
     }

@@ -54,5 +54,5 @@ def test_the_figures_of_other_photographs_are_not_judged_and_the_claims_are_deci
     assert LAB.verdicts()["verdict"].to_dict() == {
         "From scratch overlaps: more errors of the line than with pretrained features": "holds",
         "Fine-tuning separates better than pretrained features (errors of the line)": "does not hold",
-        "Augmentation separates better than fine-tuning alone (errors of the line)": "no power: 41 runs an arm (4.8 h more) would decide",
+        "Augmentation separates better than fine-tuning alone (errors of the line)": "no power: 41 runs an arm (4.8 h) would decide",
     }

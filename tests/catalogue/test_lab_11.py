@@ -67,7 +67,7 @@ def test_every_step_was_measured_five_times():
 
 def test_every_claim_is_decided_or_says_why_not():
     assert LAB.verdicts()["verdict"].to_dict() == {
-        "ResNet has the best accuracy (better than inception)": "no power: 19 runs an arm (2.7 h more) would decide",
+        "ResNet has the best accuracy (better than inception)": "no power: 19 runs an arm (2.7 h) would decide",
         "ResNet has the best accuracy (better than vgg16)": "holds",
         "ResNet has the best accuracy (better than netconv)": "holds",
         "VGG-16 takes more time than inception": "holds",

@@ -26,12 +26,12 @@ def test_five_seeds_of_every_kernel():
 
 def test_every_claim_is_decided():
     assert LAB.verdicts()["verdict"].to_dict() == {
-        "Dilation helps 2×2 kernels": "no power: 34 runs an arm (9 min more) would decide",
+        "Dilation helps 2×2 kernels": "no power: 34 runs an arm (9 min) would decide",
         "Dilation helps 3×3 kernels": "does not hold",
         "Dilated 2×2 kernels are better than dilated 3×3 ones": "does not hold",
         "The gain is not the small kernel: 2×2 is not better than 3×3, both plain": "holds",
         "The gain is the dilation: better than the plain kernel that sees as far (2×2 dilated, 3×3)": "does not hold",
-        "The gain is the dilation: better than the plain kernel that sees as far (3×3 dilated, 5×5)": "no power: 74 runs an arm (35 min more) would decide",
+        "The gain is the dilation: better than the plain kernel that sees as far (3×3 dilated, 5×5)": "no power: 74 runs an arm (35 min) would decide",
     }
 
 

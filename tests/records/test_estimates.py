@@ -233,14 +233,14 @@ def test_what_the_missing_runs_cost_is_that_of_the_recorded_ones():
     for run in runs:
         run.history = [row | {"seconds": 30.0 if run.arm == "a" else 42.0} for row in run.history for _ in range(5)]
     found = difference(runs, "val_acc", "a", "b")
-    assert found.needed(0.1) == "17 runs an arm (2.8 h more)"
-    assert of_arm(runs, "val_acc", "a").needed(0.1) == "9 runs (30 min more)"
+    assert found.needed(0.1) == "17 runs an arm (2.8 h)"
+    assert of_arm(runs, "val_acc", "a").needed(0.1) == "9 runs (30 min)"
     drawn = [replace(run, data=run.data | {"draw_split": True}) for run in runs]
     for run in drawn:  # as high in both arms but for a little, so that they are pairs
         run.history[-1]["val_acc"] += 0.001 * run.seed**2 * (run.arm == "a")
     found = difference(drawn, "val_acc", "a", "b")
     assert found.what == "pairs"
-    assert found.needed(1.0) == "4 pairs (12 min more)"
+    assert found.needed(1.0) == "4 pairs (12 min)"
 
 
 def test_from_a_thousand_on_there_are_no_decimals():
