@@ -7,12 +7,14 @@ Not here: which tests (pyproject.toml).
 
 import doctest
 import gc
+import itertools
 import json
 import os
 import re
 from pathlib import Path
 
 LONG = 0.4  # seconds from which on a test is left out where there are others; pyproject.toml leaves out more
+OTHERS = 3.0  # seconds that tests of other packages may take in all
 FEW = 30  # named tests that are looked up in less time than all are listed
 STATS = Path("mutmut-stats.json")
 MUTANT = re.compile(r"__mutmut_\d+$")
@@ -48,3 +50,7 @@ def pytest_collection_modifyitems(config, items):
         own = f"tests/{package[0]}/" if package else "tests/"
         items.sort(key=lambda item: (not item.nodeid.startswith(own), seconds.get(item.nodeid, 0.0)))
         items[:] = [item for item in items if seconds.get(item.nodeid, 0.0) < LONG] or items
+        spent = itertools.accumulate(
+            0.0 if item.nodeid.startswith(own) else seconds.get(item.nodeid, 0.0) for item in items
+        )
+        items[:] = [item for item, so_far in zip(items, spent, strict=True) if so_far < OTHERS]
