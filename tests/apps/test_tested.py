@@ -1,10 +1,15 @@
 """What the book says about its tests: read from what the tools leave, and as it should be."""
 
 import json
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from labkit.apps import tested
+from tests import counted
 
 
 @pytest.fixture
@@ -97,3 +102,9 @@ def test_the_page_says_what_is_kept(monkeypatch):
         "root may read every",
     ):
         assert part in lines
+
+
+def test_a_reason_for_leaving_out_names_no_folder_of_the_machine():
+    report = SimpleNamespace(longrepr=("file", 3, f"Skipped: {Path.cwd() / 'data' / 'x'} is missing"))
+    assert counted._reason(report) == f"data{os.sep}x is missing"
+    assert not [reason for reason in tested.last()["tests"]["skipped"] if re.search(r"(^| )(/|[A-Z]:)", reason)]
