@@ -31,7 +31,7 @@ def compare_source(source: str):
             rows += [(lab.name, *row[:-1], "–", row[-1]) for row in counted()]
         elif taken_up and lab.arms:
             table = lab.compare(source)
-            kept = table.reset_index().drop(columns=table.columns[3])  # without the quick runs
+            kept = table.reset_index().drop(columns=table.columns[-1])  # without the quick runs
             rows += [(lab.name, *row) for row in kept.to_numpy().tolist()]
     rows += [("no lab", where, name, f"{count:,}", "–", "–", NOT_A_RESULT) for where, name, count in left_out(source)]
     columns = ["lab", "arm", "figure", "reported", "ours", "one more run", "verdict"]

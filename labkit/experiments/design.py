@@ -316,7 +316,7 @@ class Lab:
         return None
 
     def compare(self, source: str | None = None):
-        """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), yours, verdict.
+        """Return a table, one row a reported figure: reported, recorded (mean ± sd over seeds), verdict, yours.
 
         "one more run" is the 95 % prediction interval that the verdict comes from, see `labkit.claims.verdict`. Under a
         figure that is not reproduced stands a setting that may explain it, where one is known, and whether it does.
@@ -330,14 +330,15 @@ class Lab:
         rows = []
         for figure in self.reported_figures(source):
             rows.append(self._compared(figure, full, quick))
-            if figure.other and rows[-1][-1].startswith(claims.NOT_REPRODUCED):
-                *row, says = self._compared(figure.other, full, quick)
+            if figure.other and rows[-1][-2].startswith(claims.NOT_REPRODUCED):
+                *row, says, yours = self._compared(figure.other, full, quick)
                 explains = not says.startswith(claims.NOT_REPRODUCED)
-                rows.append((*row, "would explain it" if explains else says.replace(claims.NOT_REPRODUCED, "no")))
+                says = "would explain it" if explains else says.replace(claims.NOT_REPRODUCED, "no")
+                rows.append((*row, says, yours))
         recorded, quickly = (
             f"{whose} ({self.budget(name)[1].images})" for whose, name in (("recorded", "full"), ("yours", "quick"))
         )
-        columns = ["arm", "figure", "reported", recorded, "one more run", quickly, "verdict"]
+        columns = ["arm", "figure", "reported", recorded, "one more run", "verdict", quickly]
         return pd.DataFrame(rows, columns=columns).set_index(["arm", "figure"])
 
     def _compared(self, figure: Figure, full: list[Run], quick: list[Run]) -> tuple:
@@ -352,8 +353,8 @@ class Lab:
             f"{figure.value:,.{reports.decimals(figure.value)}f}",
             _shown(ours, whole),
             _between(judged, figure.value),
-            _shown(yours, whole),
             judged.says,
+            _shown(yours, whole),
         )
 
     def values_of(self, figure: Figure, runs: list[Run]) -> list[float]:

@@ -83,7 +83,7 @@ def test_the_recorded_columns_of_a_stored_comparison_are_those_of_the_records(la
         assert [row[:-2] + row[-1:] for row in rows(table)] == [
             row[:-2] + row[-1:] for row in rows(lab.compare().to_html())
         ]
-        assert rows(table)[0][-2].startswith("yours")
+        assert rows(table)[0][-1].startswith("yours")
 
 
 def rows(html):
