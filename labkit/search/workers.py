@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from contextlib import contextmanager
 
 from labkit.base.errors import LabkitError
@@ -91,6 +93,22 @@ def _handling(number: int, handler):
         signal.signal(number, before)
 
 
+def _stopping(told: list[int]) -> Callable:
+    """Return what stops this process at a signal, and notes it in `told`.
+
+    What is raised while an object is torn down is printed and lost: there the signal waits until that is done.
+    """
+
+    def stop(number, frame) -> None:
+        if any(at.f_code.co_name == "__del__" for at, _ in traceback.walk_stack(frame)):
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+            return
+        told.append(number)
+        raise KeyboardInterrupt
+
+    return stop
+
+
 def _work(search: Search, budget: str, threads: int, track: str | None, how: dict) -> None:
     import torch
 
@@ -99,13 +117,8 @@ def _work(search: Search, budget: str, threads: int, track: str | None, how: dic
         return
     torch.set_num_threads(threads)
     told = []
-
-    def stop(number, frame) -> None:
-        told.append(number)
-        raise KeyboardInterrupt
-
     try:
-        with _handling(signal.SIGTERM, stop):
+        with _handling(signal.SIGTERM, _stopping(told)):
             work(search, budget, report=_tell, callbacks=follower(track), **how)
     except BaseException as error:  # Optuna makes another error of being stopped
         if told:

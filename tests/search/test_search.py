@@ -507,3 +507,23 @@ def test_a_stopped_search_says_one_sentence_and_leaves_nobody_behind(tmp_path, s
     kept = list((tmp_path / "results").rglob("*.json"))
     assert kept
     assert all(isinstance(read(path).finished, bool) for path in kept)
+
+
+class Dying:
+    """An object in whose tearing down a signal comes."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)  # the handler runs here
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process cannot send itself SIGTERM there and live")
+def test_a_stop_in_the_middle_of_tearing_down_is_neither_lost_nor_printed():
+    """What is raised in `__del__` is printed and lost, and a warning of it fails this test."""
+    told = []
+    with workers._handling(signal.SIGTERM, workers._stopping(told)):
+        Dying()
+        assert told == []
+        with pytest.raises(KeyboardInterrupt):
+            time.sleep(5)
+    assert told == [signal.SIGTERM]
