@@ -204,9 +204,8 @@ def not_trained(lab: str, name: str, epochs: int) -> str:
     if not costs:
         return "not run"
     minutes = median(cost.minutes_per_epoch for cost in costs) * epochs
-    return (
-        f"not trained here: {duration(minutes)} a run, extrapolated"  # a table's cell cuts off what is longer than 50
-    )
+    # a table's cell cuts off what is longer than 50
+    return f"not trained here: {duration(minutes)} a run, extrapolated"
 
 
 def values(lab: str, name: str, quantity: str) -> list[float]:

@@ -134,8 +134,7 @@ class Gap:
     def needed(self, margin: float) -> str:
         """Say how many runs an arm would show a difference as large as the margin."""
         sd = math.hypot(summarise(self.a).sd, summarise(self.b).sd) / math.sqrt(2)
-        needed = max(statistics.runs_needed(margin, sd), len(self.a) + 1)
-        return f"{needed:,} runs an arm" + _price((needed - len(self.a)) * self.minutes)
+        return _needed(margin, sd, len(self.a), "runs an arm", self.minutes)
 
     @property
     def seen(self) -> str:
@@ -194,8 +193,7 @@ class Mean:
     def needed(self, margin: float) -> str:
         """Say how many runs would show a difference as large as the margin."""
         sd = summarise(self.values).sd / math.sqrt(2)  # the mean of one sample has half the variance of a difference
-        needed = max(statistics.runs_needed(margin, sd), len(self.values) + 1)
-        return f"{needed:,} {self.what}" + _price((needed - len(self.values)) * self.minutes)
+        return _needed(margin, sd, len(self.values), self.what, self.minutes)
 
     @property
     def seen(self) -> str:
@@ -366,8 +364,11 @@ def _minutes(*arms: dict[int, Run]) -> float:
     return sum(summarise([run.value("minutes") for run in arm.values()]).mean for arm in arms if arm)
 
 
-def _price(minutes: float) -> str:
-    return f" ({duration(minutes)})" if minutes else ""
+def _needed(margin: float, sd: float, have: int, what: str, minutes: float) -> str:
+    """Say how many runs would show the margin, more than there are, and how long the missing ones train."""
+    needed = max(statistics.runs_needed(margin, sd), have + 1)
+    price = f" ({duration((needed - have) * minutes)})" if minutes else ""
+    return f"{needed:,} {what}{price}"
 
 
 def _drew(run: Run) -> tuple:

@@ -6,11 +6,8 @@ from functools import cache
 from labkit.base.errors import unknown
 from labkit.base.files import bundled
 
-ABOUT_FIGURES = (
-    "discussed",
-    "explained",
-    "images",
-)  # tables of a section that say how its figures are read, and are none
+# Tables of a section that say how its figures are read, and are none.
+ABOUT_FIGURES = ("discussed", "explained", "images")
 
 
 @cache
